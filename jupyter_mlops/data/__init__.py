@@ -1,0 +1,1 @@
+"""Files and frames as dataset versions, known by their content."""

@@ -1,0 +1,1 @@
+"""From a model version and its test rows to a gate's verdict."""

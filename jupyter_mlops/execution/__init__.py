@@ -1,0 +1,1 @@
+"""From a pipeline to finished stages: what must run, in which order, in which kernel."""

@@ -1,0 +1,1 @@
+"""Who did what, and what stands behind a prediction."""

@@ -1,0 +1,1 @@
+"""What people touch: command line, magics, JupyterLab's server side; thin, every answer comes from a workflow."""

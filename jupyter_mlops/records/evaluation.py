@@ -1,0 +1,46 @@
+"""What a gate measured, and what it concluded."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from jupyter_mlops.records.base import Record, Value
+from jupyter_mlops.records.ref import Ref
+
+ConditionStatus = Literal["passed", "failed", "not evaluated"]
+
+
+class ConditionResult(Value, frozen=True, kw_only=True):
+    """Report one condition: the figure, the threshold, the figure's 95% interval.
+
+    For a comparison with the champion ``value`` and ``threshold`` are both sides, ``difference`` the paired
+    difference with its interval in ``ci``, and ``p_value`` that of the paired test.
+    """
+
+    text: str
+    status: ConditionStatus
+    value: float | None = None
+    threshold: float | None = None
+    ci: tuple[float, float] | None = None
+    difference: float | None = None
+    p_value: float | None = None
+    reason: str = ""
+    optional: bool = False
+
+
+class Evaluation(Record, frozen=True, kw_only=True):
+    """Report a gate; ``conditions`` in the order of the notebook, ``metrics`` all that was measured on the way."""
+
+    model: str
+    version: int
+    passed: bool
+    conditions: tuple[ConditionResult, ...]
+    rows: int = 0
+    device: str = "cpu"
+    champion: int | None = None
+    run_id: str = ""
+
+    @property
+    def ref(self) -> Ref:
+        """``evaluation/<model>.<version>@<time>``."""
+        return Ref("evaluation", f"{self.model}.{self.version}", self.created_at)

@@ -1,0 +1,87 @@
+"""A model version: what MLflow's registry knows by number, with everything that made it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from jupyter_mlops.records.base import Record, Value
+from jupyter_mlops.records.ref import Ref
+
+
+class Tensor(Value, frozen=True, kw_only=True):
+    """Describe one input or output: ``datatype`` in the Open Inference Protocol's words, -1 for a free dimension."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+    dtype: str = ""
+
+
+class Signature(Value, frozen=True, kw_only=True):
+    """Say what a model takes and gives; ``layout`` is ``frame`` (a column an input) or ``array`` (one matrix)."""
+
+    layout: Literal["frame", "array"]
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+
+class TestData(Value, frozen=True, kw_only=True):
+    """Name the rows a version is judged on: a dataset version, its target and its protected attributes."""
+
+    __test__ = False
+
+    dataset: str
+    target: str
+    features: tuple[str, ...]
+    sensitive: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class Manifest(Value, frozen=True, kw_only=True):
+    """List what a bundle holds; ``files`` maps each file's name in the bundle to its SHA-256."""
+
+    schema_version: int = 1
+    name: str
+    task: Literal["classification", "regression", "other"]
+    signature: Signature
+    classes: tuple[Any, ...] = ()
+    requirements: tuple[str, ...] = ()
+    files: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class ModelVersion(Record, frozen=True, kw_only=True):
+    """Record a registered model version; ``bundle`` is the digest of what is served."""
+
+    name: str
+    version: int
+    bundle: str
+    signature: Signature
+    mlflow_run: str
+    run_id: str = ""
+    stage: str = ""
+    datasets: tuple[str, ...] = ()
+    test: TestData | None = None
+    metrics: dict[str, float] = msgspec.field(default_factory=dict)
+    params: dict[str, Any] = msgspec.field(default_factory=dict)
+
+    @property
+    def ref(self) -> Ref:
+        """``model/<name>@<number>``."""
+        return Ref("model", self.name, str(self.version))
+
+
+class Promotion(Record, frozen=True, kw_only=True):
+    """Record that an alias was moved; ``previous`` is the version it pointed at before, if any."""
+
+    name: str
+    version: int
+    alias: str
+    previous: int | None = None
+    reason: str = ""
+    override: bool = False
+
+    @property
+    def ref(self) -> Ref:
+        """``promotion/<name>.<alias>@<time>``."""
+        return Ref("promotion", f"{self.name}.{self.alias}", self.created_at)

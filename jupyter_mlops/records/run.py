@@ -1,0 +1,121 @@
+"""What happened when a pipeline ran."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from jupyter_mlops.records.base import Record, Value
+from jupyter_mlops.records.evaluation import Evaluation
+from jupyter_mlops.records.ref import Ref
+
+Status = Literal["pending", "running", "executed", "cached", "failed", "skipped"]
+RunStatus = Literal["running", "succeeded", "failed"]
+
+
+class NamedVersion(Value, frozen=True, kw_only=True):
+    """Name a dataset version (a content hash) or a model version (a number)."""
+
+    name: str
+    version: str | int
+
+
+class StageError(Value, frozen=True, kw_only=True):
+    """Say where a stage failed: the original notebook's cell (0-based) and line (1-based), and the exception."""
+
+    type: str
+    message: str
+    cell: int | None = None
+    line: int | None = None
+    traceback: str = ""
+
+
+class StageRun(Value, frozen=True, kw_only=True, omit_defaults=True):
+    """Report one stage of a run; ``reason`` says why it ran or why it didn't."""
+
+    name: str
+    status: Status
+    seconds: float = 0.0
+    executed: str = ""
+    reason: str = ""
+    key: str = ""
+    cells_done: int = 0
+    cells_total: int = 0
+    error: StageError | None = None
+
+
+class StageExecution(Record, frozen=True, kw_only=True):
+    """Record one execution of a stage: its source, what it read, what it made.
+
+    ``key`` is the cache key. ``reads`` maps files and datasets read to their SHA-256; ``product`` is the digest of
+    the pickled outputs in the object store, ``outputs`` a fingerprint for each variable; ``executed`` is the digest
+    of the executed notebook.
+    """
+
+    key: str
+    pipeline: str
+    stage: str
+    source: str
+    cells: tuple[int, ...] = ()
+    params: dict[str, Any] = msgspec.field(default_factory=dict)
+    upstream: dict[str, str] = msgspec.field(default_factory=dict)
+    reads: dict[str, str] = msgspec.field(default_factory=dict)
+    product: str = ""
+    outputs: dict[str, str] = msgspec.field(default_factory=dict)
+    executed: str = ""
+    seconds: float = 0.0
+    datasets: tuple[NamedVersion, ...] = ()
+    models: tuple[NamedVersion, ...] = ()
+    metrics: dict[str, float] = msgspec.field(default_factory=dict)
+    run_id: str = ""
+
+    @property
+    def ref(self) -> Ref:
+        """``stage/<pipeline>.<stage>@<run id>``: one execution in one run."""
+        return Ref("stage", f"{self.pipeline}.{self.stage}", self.run_id)
+
+    @property
+    def lookup(self) -> str:
+        """The cache key: what is asked for before a stage runs again."""
+        return self.key
+
+
+class Environment(Value, frozen=True, kw_only=True):
+    """Name what the code ran on; ``digest`` covers interpreter and every installed distribution."""
+
+    python: str
+    platform: str
+    packages: dict[str, str] = msgspec.field(default_factory=dict)
+    digest: str = ""
+
+
+class Commit(Value, frozen=True, kw_only=True):
+    """Name the git commit of the project's folder; ``dirty`` when the working tree differs from it."""
+
+    sha: str
+    dirty: bool
+
+
+class Run(Record, frozen=True, kw_only=True):
+    """Report a run; the JSON of ``jupyter mlops run --json``."""
+
+    run_id: str
+    status: RunStatus
+    notebook: str
+    stages: tuple[StageRun, ...] = ()
+    datasets: tuple[NamedVersion, ...] = ()
+    models: tuple[NamedVersion, ...] = ()
+    gates: tuple[Evaluation, ...] = ()
+    metrics: dict[str, float] = msgspec.field(default_factory=dict)
+    params: dict[str, Any] = msgspec.field(default_factory=dict)
+    notebook_digest: str = ""
+    environment: str = ""
+    commit: Commit | None = None
+    finished_at: str = ""
+    suggested: bool = False
+
+    @property
+    def ref(self) -> Ref:
+        """``run/<run id>``."""
+        return Ref("run", self.run_id)

@@ -1,0 +1,1 @@
+"""MLflow's home: runs, model versions and their aliases."""

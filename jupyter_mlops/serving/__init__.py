@@ -1,0 +1,1 @@
+"""A model bundle as a process that answers; knows neither MLflow nor Jupyter."""

@@ -1,0 +1,119 @@
+"""Where a project is and how it is set up: ``mlops.toml``, ``pyproject.toml``, the environment."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+import msgspec
+
+from jupyter_mlops.errors import NotFoundError, SettingsError
+
+FILE = "mlops.toml"
+STATE = ".mlops"
+PREFIX = "JUPYTER_MLOPS_"
+ROOT_VARIABLE = PREFIX + "PROJECT"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Hold a project's folder and its configuration; every key has a default that needs no set-up."""
+
+    root: Path
+    store: str = f"sqlite:///{STATE}/mlops.db"
+    tracking_uri: str = f"sqlite:///{STATE}/mlflow.db"
+    objects: str = f"{STATE}/objects"
+    engine: str = "local"
+
+    @property
+    def state(self) -> Path:
+        """The folder that holds everything the project remembers."""
+        return self.root / STATE
+
+    def database_url(self, key: str) -> str:
+        """Return the URL under ``key`` (``store`` or ``tracking_uri``) with a relative SQLite path made absolute."""
+        url: str = getattr(self, key)
+        prefix = "sqlite:///"
+        if url.startswith(prefix) and not url.startswith(prefix + "/") and not url.endswith(":memory:"):
+            return prefix + str(self.root / url.removeprefix(prefix))
+        return url
+
+    def objects_folder(self) -> Path:
+        """Return the folder of the content-addressed store.
+
+        Raises:
+            SettingsError: for a URL of another kind, which this version doesn't speak.
+        """
+        if urlparse(self.objects).scheme not in ("", "file"):
+            raise SettingsError(
+                f"objects = {self.objects!r} is not a folder", hint="object stores are not available yet"
+            )
+        return self.root / self.objects.removeprefix("file://")
+
+
+KEYS = tuple(name for name in Settings.__struct_fields__ if name != "root")
+
+
+def find_root(start: Path) -> Path:
+    """Return the nearest folder at or above ``start`` that is a project, else ``start`` itself."""
+    start = start.resolve()
+    folder = start if start.is_dir() else start.parent
+    for candidate in (folder, *folder.parents):
+        if _is_project(candidate):
+            return candidate
+    return folder
+
+
+def load(start: Path | None = None) -> Settings:
+    """Read the settings of the project that ``start`` (default: the working folder) lies in.
+
+    The environment wins over ``mlops.toml``, which wins over ``pyproject.toml``. ``JUPYTER_MLOPS_PROJECT`` names
+    the project's folder outright.
+
+    Raises:
+        SettingsError: when a file doesn't parse, or a key or value is not one of ours.
+    """
+    named = os.environ.get(ROOT_VARIABLE)
+    if named and not Path(named).is_dir():
+        raise SettingsError(f"{ROOT_VARIABLE}={named} is not a folder", hint="name the project's folder")
+    root = Path(named).resolve() if named else find_root(start or Path.cwd())
+    values = {**_from_files(root), **_from_environment()}
+    try:
+        return msgspec.convert({"root": root, **values}, Settings)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{root / FILE}: {error}", hint="every value is text in quotes") from None
+
+
+def _is_project(folder: Path) -> bool:
+    return (folder / FILE).is_file() or (folder / STATE).is_dir() or bool(_table_in_pyproject(folder))
+
+
+def _from_files(root: Path) -> dict[str, Any]:
+    path = root / FILE
+    found = _read_toml(path) if path.is_file() else _table_in_pyproject(root)
+    for key in found:
+        if key not in KEYS:
+            error = NotFoundError.of("setting", key, KEYS)
+            raise SettingsError(f"{path.name}: {error.message}", hint=error.hint)
+    return found
+
+
+def _from_environment() -> dict[str, str]:
+    return {key: os.environ[PREFIX + key.upper()] for key in KEYS if PREFIX + key.upper() in os.environ}
+
+
+def _table_in_pyproject(folder: Path) -> dict[str, Any]:
+    path = folder / "pyproject.toml"
+    if not path.is_file() or "jupyter-mlops" not in path.read_text(encoding="utf-8", errors="replace"):
+        return {}
+    table: dict[str, Any] = _read_toml(path).get("tool", {}).get("jupyter-mlops", {})
+    return table
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise SettingsError(f"{path}: {error}", hint="mend the file; it is TOML") from None

@@ -1,0 +1,1 @@
+"""Where records, contents and predictions are kept: SQL, content-addressed files."""
