@@ -1,0 +1,81 @@
+"""From the notebook you have to a gated, registered, served and monitored model.
+
+In a cell: ``dataset`` records a dataset version, ``log_model`` a model version, ``log_metrics`` figures.
+``%load_ext jupyter_mlops`` gives ``%mlops`` and ``%%mlops``. Everything heavy is imported where it is used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from jupyter_mlops.records.model import ModelVersion
+
+__all__ = ["dashboard", "dataset", "log_metrics", "log_model"]
+__version__ = "0.1.0"
+
+
+def dataset(name: str, source: Any) -> Path:
+    """Record ``source`` (a path or a DataFrame) as a version of dataset ``name``; return the path of that content.
+
+    Raises:
+        DataError: when the file is missing or can't be read.
+    """
+    from jupyter_mlops.workflows import record
+
+    return record.dataset(name, source)
+
+
+def log_model(
+    model: Any,
+    name: str,
+    *,
+    example: Any = None,
+    test: tuple[Any, Any] | None = None,
+    sensitive: Any = None,
+    metrics: Mapping[str, float] | None = None,
+) -> ModelVersion:
+    """Register ``model`` as a new version of ``name``, with the data, code and environment behind it.
+
+    Args:
+        model: anything with ``predict``; functions and classes of the notebook travel with it.
+        name: the registered model's name.
+        example: a few input rows (DataFrame or array); they give the signature.
+        test: ``(X, y)``, the rows that evaluation gates judge this version on.
+        sensitive: protected attributes of the test rows, a column each, for fairness conditions.
+        metrics: figures to keep with the version.
+
+    Raises:
+        DataError: when the model can't be pickled or predicts nothing for the example.
+    """
+    from jupyter_mlops.workflows import record
+
+    return record.log_model(model, name, example=example, test=test, sensitive=sensitive, metrics=metrics)
+
+
+def log_metrics(metrics: Mapping[str, float]) -> None:
+    """Keep figures with the run that is under way."""
+    from jupyter_mlops.workflows import record
+
+    record.log_metrics(metrics)
+
+
+def dashboard() -> None:
+    """Show the sidebar's content as widgets, where JupyterLab isn't the front end.
+
+    Raises:
+        NotAvailableYetError: always, in this version.
+    """
+    from jupyter_mlops.errors import NotAvailableYetError
+
+    raise NotAvailableYetError("mlops.dashboard()", hint="use the sidebar in JupyterLab, or the command line")
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Answer ``%load_ext jupyter_mlops``: register ``%mlops`` and ``%%mlops``."""
+    from jupyter_mlops.interfaces.magics import register
+
+    register(shell)
