@@ -1,0 +1,126 @@
+"""Open the SQL database so that several processes can write to it at once."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import create_engine, event, exc
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import NullPool
+
+from jupyter_mlops.errors import IntegrityError, SettingsError
+from jupyter_mlops.store.files import file_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy.engine import Connection, Engine
+
+BUSY_MILLISECONDS = 30_000
+_WRITE = "jupyter_mlops_write"
+
+
+def open_engine(url: str) -> Engine:
+    """Return an engine for ``url``; nothing is connected to, and no file made, until it is used.
+
+    SQLite gets what several writing processes need; every other URL is SQLAlchemy's own business.
+
+    Raises:
+        SettingsError: when the URL doesn't parse or its driver isn't installed.
+    """
+    try:
+        parsed = make_url(url)
+        path = _file_of(parsed.get_backend_name(), parsed.database)
+        # A connection of our own for each transaction: none is inherited by a fork, none left open at exit.
+        engine = create_engine(parsed, poolclass=NullPool) if path else create_engine(parsed)
+    except (exc.ArgumentError, exc.NoSuchModuleError, ModuleNotFoundError) as error:
+        raise SettingsError(
+            f"store = {url!r} can't be opened: {error}", hint="mend the URL or install its driver"
+        ) from None
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _configure)
+        event.listen(engine, "begin", _begin)
+    return engine
+
+
+def database_file(engine: Engine) -> Path | None:
+    """Return the file behind a SQLite engine; ``None`` for a database in memory or of another kind."""
+    return _file_of(engine.dialect.name, engine.url.database)
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction that only reads.
+
+    Raises:
+        IntegrityError: when the file isn't a database.
+    """
+    with _explained(engine), engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction that takes the write lock at once, waiting for its turn; committed when the block ends.
+
+    Raises:
+        IntegrityError: when the file isn't a database.
+    """
+    with _explained(engine), engine.execution_options(**{_WRITE: True}).begin() as connection:
+        yield connection
+
+
+@contextmanager
+def first_use(engine: Engine) -> Iterator[None]:
+    """Let one process at a time set a database up; a SQLite file is made and set to write-ahead logging."""
+    path = database_file(engine)
+    if path is None:
+        yield
+        return
+    with file_lock(path.with_name(path.name + ".lock")):
+        # Two processes that switch the journal at once fail at once, whatever the time-out; hence the lock.
+        with _explained(engine), engine.connect() as connection:
+            connection.connection.cursor().execute("PRAGMA journal_mode=WAL")
+        yield
+
+
+def _file_of(backend: str, database: str | None) -> Path | None:
+    if backend != "sqlite" or database in (None, "", ":memory:"):
+        return None
+    return Path(str(database))
+
+
+def _configure(connection: Any, _record: Any) -> None:
+    connection.isolation_level = (
+        None  # transactions begin where _begin says, not at the driver's first INSERT
+    )
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    # A transaction that begins by reading and writes later can fail as "locked" without waiting.
+    write = connection.get_execution_options().get(_WRITE, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+@contextmanager
+def _explained(engine: Engine) -> Iterator[None]:
+    try:
+        yield
+    except exc.OperationalError as error:
+        raise SettingsError(
+            f"the database {engine.url.render_as_string()} can't be used: {error.orig}",
+            hint="check that it exists, is writable and isn't held by another program",
+        ) from error
+    except exc.DatabaseError as error:
+        if isinstance(error, exc.IntegrityError):
+            raise
+        raise IntegrityError(
+            f"the database {engine.url.render_as_string()} is damaged: {error.orig}",
+            hint="restore it from a copy",
+        ) from error

@@ -1,0 +1,122 @@
+"""The content-addressed store: each content once, under its SHA-256."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jupyter_mlops.errors import IntegrityError, NotFoundError
+from jupyter_mlops.store.files import copy_hashing, hash_file, sync_folder
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+READ_ONLY = 0o444
+
+
+class Objects:
+    """Keep contents as read-only files ``<folder>/<first two hex digits>/<sha256>``.
+
+    A content gets its final name only when all of it is on disk, so a file under a final name is whole.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def put_bytes(self, data: bytes) -> str:
+        """Keep ``data``; return its SHA-256 as hex."""
+        digest = hashlib.sha256(data).hexdigest()
+        if self.has(digest):
+            return digest
+        temporary = self._temporary()
+        with temporary.open("xb") as target:
+            target.write(data)
+            return self._adopt(target, temporary, digest)
+
+    def put_file(self, path: Path) -> str:
+        """Keep a copy of a file's content; return its SHA-256 as hex.
+
+        A file that changes meanwhile is kept as it was read: the digest is always that of the copy.
+
+        Raises:
+            OSError: when the file can't be read.
+        """
+        known = hash_file(path)
+        if self.has(known):
+            return known
+        temporary = self._temporary()
+        try:
+            with path.open("rb") as stream, temporary.open("xb") as target:
+                return self._adopt(target, temporary, copy_hashing(stream, target))
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+
+    def has(self, digest: str) -> bool:
+        """Say whether the content is here."""
+        return self._place(digest).is_file()
+
+    def path(self, digest: str) -> Path:
+        """Return the file that holds the content; it is read-only and must stay as it is.
+
+        Raises:
+            NotFoundError: when there is no such content.
+        """
+        place = self._place(digest)
+        if not place.is_file():
+            raise NotFoundError(
+                f"no stored content {digest[:12]} under {self.folder}",
+                hint="record it again, or restore the folder",
+            )
+        return place
+
+    def read(self, digest: str) -> bytes:
+        """Return the content, checked against its name.
+
+        Raises:
+            NotFoundError: when there is no such content.
+            IntegrityError: when the file is no longer what its name says.
+        """
+        data = self.path(digest).read_bytes()
+        _compare(hashlib.sha256(data).hexdigest(), digest)
+        return data
+
+    def verify(self, digest: str) -> None:
+        """Check the stored content against its name.
+
+        Raises:
+            NotFoundError: when there is no such content.
+            IntegrityError: when the file is no longer what its name says.
+        """
+        _compare(hash_file(self.path(digest)), digest)
+
+    def _place(self, digest: str) -> Path:
+        return self.folder / digest[:2] / digest
+
+    def _temporary(self) -> Path:
+        folder = self.folder / "incoming"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / uuid.uuid4().hex
+
+    def _adopt(self, target: BinaryIO, temporary: Path, digest: str) -> str:
+        target.flush()
+        os.fchmod(target.fileno(), READ_ONLY)
+        os.fsync(target.fileno())
+        place = self._place(digest)
+        place.parent.mkdir(exist_ok=True)
+        temporary.replace(place)
+        sync_folder(place.parent)
+        return digest
+
+
+def _compare(actual: str, expected: str) -> None:
+    if actual != expected:
+        raise IntegrityError(
+            f"stored content {expected[:12]} was changed: it now hashes to {actual[:12]}",
+            hint="restore the file from a copy, or record the content again after deleting it",
+            expected=expected,
+            actual=actual,
+        )

@@ -1,0 +1,50 @@
+"""A project's store, opened where it is needed."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from jupyter_mlops.store.bundles import Bundles
+from jupyter_mlops.store.objects import Objects
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from jupyter_mlops.settings import Settings
+    from jupyter_mlops.store.ledger import Ledger
+
+
+class Store:
+    """Hold a project's ledger, objects and bundles; opening it makes nothing, and nothing is made by reading."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The records."""
+        from jupyter_mlops.store.database import open_engine
+        from jupyter_mlops.store.ledger import Ledger
+
+        return Ledger(open_engine(self.settings.database_url("store")))
+
+    @cached_property
+    def objects(self) -> Objects:
+        """The contents, by SHA-256."""
+        return Objects(self.settings.objects_folder())
+
+    @cached_property
+    def bundles(self) -> Bundles:
+        """The models, as the serving process loads them."""
+        return Bundles(self.settings.state / "bundles")
+
+    @property
+    def datasets(self) -> Path:
+        """The folder that dataset versions are checked out to."""
+        return self.settings.state / "datasets"
+
+
+def open_store(settings: Settings) -> Store:
+    """Return the store of a project; cheap, and without a trace until something is written."""
+    return Store(settings)
