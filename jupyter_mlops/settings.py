@@ -87,12 +87,12 @@ def load(start: Path | None = None) -> Settings:
 
 
 def _is_project(folder: Path) -> bool:
-    return (folder / FILE).is_file() or (folder / STATE).is_dir() or bool(_table_in_pyproject(folder))
+    return (folder / FILE).is_file() or (folder / STATE).is_dir() or _table_in_pyproject(folder) is not None
 
 
 def _from_files(root: Path) -> dict[str, Any]:
     path = root / FILE
-    found = _read_toml(path) if path.is_file() else _table_in_pyproject(root)
+    found = _read_toml(path) if path.is_file() else _table_in_pyproject(root) or {}
     for key in found:
         if key not in KEYS:
             error = NotFoundError.of("setting", key, KEYS)
@@ -104,11 +104,11 @@ def _from_environment() -> dict[str, str]:
     return {key: os.environ[PREFIX + key.upper()] for key in KEYS if PREFIX + key.upper() in os.environ}
 
 
-def _table_in_pyproject(folder: Path) -> dict[str, Any]:
+def _table_in_pyproject(folder: Path) -> dict[str, Any] | None:
     path = folder / "pyproject.toml"
     if not path.is_file() or "jupyter-mlops" not in path.read_text(encoding="utf-8", errors="replace"):
-        return {}
-    table: dict[str, Any] = _read_toml(path).get("tool", {}).get("jupyter-mlops", {})
+        return None
+    table: dict[str, Any] | None = _read_toml(path).get("tool", {}).get("jupyter-mlops")
     return table
 
 

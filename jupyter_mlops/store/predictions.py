@@ -128,7 +128,9 @@ class PredictionLog:
 
     def count(self, model: str | None = None) -> int:
         """Return how many predictions there are, of ``model`` or in all."""
-        [(number,)] = self._select("select count(*) from predictions where ? is null or model = ?", model, model)
+        [(number,)] = self._select(
+            "select count(*) from predictions where ? is null or model = ?", model, model
+        )
         return int(number)
 
     def close(self) -> None:

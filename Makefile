@@ -1,0 +1,63 @@
+# Every target uses the environment in .venv, and makes it where it is missing.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+STAMP := $(VENV)/.setup-done
+FRONT := $(shell git ls-files labextension 2>/dev/null)
+
+.PHONY: help setup demo lab test test-fast check format bench build lock clean
+
+help: ## Show this help
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[36m%-10s\033[0m %s\n", $$1, $$2}'
+
+setup: $(STAMP) ## Make .venv with everything the demo, the lab and the tests need
+
+$(STAMP): requirements/dev.txt pyproject.toml $(FRONT)
+	@command -v node >/dev/null || { echo "error: Node.js (>= 20) is not on the PATH; install it, then run make again" >&2; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement requirements/dev.txt
+	rm -rf jupyter_mlops/labextension
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup ## From the example notebook to a gated, served, monitored model
+	@$(BIN)/python example_notebooks/demo.py
+
+lab: setup ## Open JupyterLab on the example notebooks
+	cd example_notebooks && ../$(BIN)/jupyter lab
+
+test: setup ## Run every check and every test
+	@bash tests/debian-packages.sh
+	$(MAKE) --no-print-directory check
+	cd labextension && npm test --silent
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+
+test-fast: setup ## Run the tests that start no kernel, server or browser
+	$(BIN)/python -m pytest -m "not slow" --numprocesses 2
+
+check: setup ## Lint, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: setup ## Format and mend what the linter can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup ## Run the benchmarks: ours and the peer, with the ratio
+	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+build: setup ## Build the sdist and the wheel
+	$(BIN)/python -m build --no-isolation
+
+lock: ## Pin the development environment anew
+	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links --no-annotate \
+	  --extra lab --extra ploomber --group dev pyproject.toml --output-file requirements/dev.txt
+
+clean: ## Remove what was built and the environment
+	rm -rf $(VENV) build dist labextension/node_modules labextension/lib jupyter_mlops/labextension

@@ -1,0 +1,102 @@
+"""``%mlops`` and ``%%mlops``: tags that change nothing about how a cell runs, and the command line in a cell."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import Any
+
+from IPython.core.error import UsageError
+from IPython.display import HTML, SVG, display
+
+from jupyter_mlops.errors import MlopsError
+
+CELL_MAGIC = "%%mlops"
+# Commands whose first argument is a notebook; in a notebook it may be left out.
+ON_THIS_NOTEBOOK = frozenset({"graph", "check", "suggest", "compile", "run"})
+
+
+def register(shell: Any) -> None:
+    """Give an IPython shell ``%mlops`` and ``%%mlops``; doing it twice changes nothing."""
+    if untag not in shell.input_transformers_cleanup:
+        shell.input_transformers_cleanup.insert(0, untag)
+    shell.register_magic_function(_mlops, magic_kind="line_cell", magic_name="mlops")
+
+
+def untag(lines: list[str]) -> list[str]:
+    """Turn a tag in the first line into a comment, so that the cell runs as it would untagged.
+
+    A gate, or a tag with a mistake in it, is left for the cell magic, which evaluates or explains it.
+    """
+    if not lines or not lines[0].startswith(CELL_MAGIC):
+        return lines
+    from jupyter_mlops.notebook import tags
+
+    try:
+        tag = tags.parse_arguments(lines[0].removeprefix(CELL_MAGIC))
+    except MlopsError:
+        return lines
+    if tag.kind == "gate":
+        return lines
+    return tags.untagged("".join(lines)).splitlines(keepends=True)
+
+
+def _mlops(line: str, cell: str | None = None) -> None:
+    """Tag a cell (``%%mlops stage NAME``), evaluate a gate (``%%mlops gate MODEL``) or call a command (``%mlops``)."""
+    try:
+        if cell is None:
+            _command(shlex.split(line))
+        else:
+            _gate(line, cell)
+    except MlopsError as error:
+        raise UsageError(f"{error} [{error.code}]") from None
+    except ValueError as error:
+        raise UsageError(f"%mlops {line}: {error}") from None
+
+
+def _gate(line: str, cell: str) -> None:
+    from jupyter_mlops import settings
+    from jupyter_mlops.evaluation import picture
+    from jupyter_mlops.notebook import tags
+    from jupyter_mlops.records.pipeline import Gate
+    from jupyter_mlops.workflows.evaluate import evaluate_gate
+
+    tag = tags.parse_arguments(line)  # only a gate, or a mistake, comes this way
+    gate = Gate(model=tag.name, conditions=tags.conditions(cell), cell=-1)
+    display(HTML(picture.html(evaluate_gate(settings.load(), gate))))
+
+
+def _command(arguments: list[str]) -> None:
+    import click
+
+    from jupyter_mlops.interfaces.cli import group
+
+    if not arguments:
+        arguments = ["--help"]
+    name = arguments[0]
+    if name in ON_THIS_NOTEBOOK and not any(part.endswith(".ipynb") for part in arguments):
+        arguments = [name, _this_notebook(), *arguments[1:]]
+    if name == "graph" and "--format" not in arguments:
+        display(SVG(_graph(arguments[1])))
+        return
+    try:
+        group.main(args=arguments, prog_name="%mlops", standalone_mode=False)
+    except click.ClickException as error:
+        raise UsageError(error.format_message()) from None
+
+
+def _graph(notebook: str) -> str:
+    from jupyter_mlops.pipeline.render import svg
+    from jupyter_mlops.workflows import build
+
+    _, pipeline = build.load(Path(notebook))
+    return svg.render(pipeline)
+
+
+def _this_notebook() -> str:
+    # Jupyter Server tells a kernel which notebook it was started for; other front ends don't.
+    name = Path(os.environ.get("JPY_SESSION_NAME", "")).name
+    if not name.endswith(".ipynb"):
+        raise UsageError("this front end doesn't say which notebook this is; name it: %mlops check my.ipynb")
+    return name

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+
+@pytest.fixture
+def shell(workspace: Path) -> Iterator[Any]:
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance()
+    shell.run_line_magic("load_ext", "jupyter_mlops")
+    yield shell
+    shell.history_manager.end_session()
+    InteractiveShell.clear_instance()
+
+
+@pytest.mark.parametrize(
+    "tag", ["stage train --after load --retries 2 --timeout 10m --gpu --no-cache", "params", "setup", "skip"]
+)
+def test_a_tagged_cell_runs_as_untagged(shell: Any, tag: str):
+    body = "x = 20\ny = x + 1\ny * 2"
+    plain, tagged = shell.run_cell(body), shell.run_cell(f"%%mlops {tag}\n{body}")
+    assert tagged.success
+    assert tagged.result == plain.result == 42
+    assert shell.user_ns["y"] == 21
+
+
+def test_line_numbers_are_those_of_the_cell(shell: Any):
+    failed = shell.run_cell("%%mlops stage train\nx = 1\nx / 0")
+    trace = failed.error_in_exec.__traceback__
+    while trace.tb_next:
+        trace = trace.tb_next
+    assert trace.tb_lineno == 3
+
+
+def test_another_cell_magic_below_the_tag_still_works(shell: Any, capsys: pytest.CaptureFixture[str]):
+    assert shell.run_cell("%%mlops stage train\n%%capture told\nprint('hush')").success
+    assert capsys.readouterr().out == ""
+    assert shell.user_ns["told"].stdout == "hush\n"
+
+
+def test_a_cell_may_await(shell: Any):
+    assert shell.run_cell("%%mlops stage train\nimport asyncio\nz = await asyncio.sleep(0, 5)").success
+    assert shell.user_ns["z"] == 5
+
+
+@pytest.mark.parametrize(
+    "line, complaint",
+    [
+        ("stage train --retires 2", "--retries"),
+        ("stage", "name"),
+        ("stge train", "stage"),
+        ("", "stage"),
+        ("stage train --timeout soon", "timeout"),
+    ],
+)
+def test_a_wrong_tag_is_explained_and_the_cell_does_not_run(
+    shell: Any, line: str, complaint: str, capsys: pytest.CaptureFixture[str]
+):
+    failed = shell.run_cell(f"%%mlops {line}\nran = True")
+    assert not failed.success
+    assert "ran" not in shell.user_ns
+    said = capsys.readouterr().err
+    assert said.startswith("UsageError:")
+    assert complaint in said
+    assert "Traceback" not in said
+
+
+def test_loading_twice_changes_nothing(shell: Any):
+    before = len(shell.input_transformers_cleanup)
+    shell.run_line_magic("reload_ext", "jupyter_mlops")
+    assert len(shell.input_transformers_cleanup) == before
+
+
+def test_a_gate_without_a_model_is_explained(shell: Any, capsys: pytest.CaptureFixture[str]):
+    assert not shell.run_cell("%%mlops gate churn\naccuracy >= 0.8").success
+    said = capsys.readouterr().err
+    assert "churn" in said
+    assert "Traceback" not in said
+
+
+def test_commands_know_the_notebook(
+    shell: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    cell = {"cell_type": "code", "source": "%%mlops stage load\nx = 1", "metadata": {}, "outputs": []}
+    document = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    Path("mine.ipynb").write_text(json.dumps(document))
+    assert not shell.run_cell("%mlops graph").success
+    assert "name it" in capsys.readouterr().err
+    monkeypatch.setenv("JPY_SESSION_NAME", "folder/mine.ipynb")
+    assert shell.run_cell("%mlops check").success
+    assert shell.run_cell("%mlops graph --format json").success
+    assert '"load"' in capsys.readouterr().out
+
+
+def test_an_unknown_command_is_explained(shell: Any, capsys: pytest.CaptureFixture[str]):
+    assert not shell.run_cell("%mlops garph").success
+    assert "did you mean graph" in capsys.readouterr().err
