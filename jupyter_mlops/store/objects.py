@@ -36,15 +36,16 @@ class Objects:
             target.write(data)
             return self._adopt(target, temporary, digest)
 
-    def put_file(self, path: Path) -> str:
+    def put_file(self, path: Path, *, digest: str = "") -> str:
         """Keep a copy of a file's content; return its SHA-256 as hex.
 
-        A file that changes meanwhile is kept as it was read: the digest is always that of the copy.
+        ``digest``, where the caller knows it, saves reading the file of a content that is here already. A file
+        that changes meanwhile is kept as it was read: what is returned is always the digest of the copy.
 
         Raises:
             OSError: when the file can't be read.
         """
-        known = hash_file(path)
+        known = digest or hash_file(path)
         if self.has(known):
             return known
         temporary = self._temporary()
