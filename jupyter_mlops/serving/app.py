@@ -1,0 +1,138 @@
+"""The serving process's HTTP side: predictions straight on ASGI, everything else through Starlette."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from jupyter_mlops.errors import MlopsError
+from jupyter_mlops.serving import body, endpoints, open_inference, scoring
+from jupyter_mlops.serving.answering import Answerer
+from jupyter_mlops.serving.batching import Batcher
+from jupyter_mlops.serving.exchange import Answer, Question
+from jupyter_mlops.serving.metrics import Metrics
+from jupyter_mlops.serving.problems import Problem
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from jupyter_mlops.records.serving import Deployment
+    from jupyter_mlops.serving.guard import Guard
+    from jupyter_mlops.serving.loader import ServedModel
+    from jupyter_mlops.store.predictions import PredictionLog
+
+Headers = tuple[tuple[bytes, bytes], ...]
+# Larger bodies are decoded in a thread, so that one of them doesn't keep everybody waiting.
+SMALL = 128 * 1024
+
+
+class ServingApp:
+    """Answer for one model version; an ASGI application."""
+
+    def __init__(
+        self,
+        model: ServedModel,
+        log: PredictionLog,
+        deployment: Deployment,
+        guard: Guard,
+        *,
+        limit: int = body.LIMIT,
+    ) -> None:
+        self.model = model
+        self.deployment = deployment
+        self._guard = guard
+        self._limit = limit
+        self.metrics = Metrics(deployment.model, deployment.version, deployment.deployment_id)
+        self._batcher: Batcher[Question, Answer | Problem] = Batcher(
+            Answerer(model, log, deployment).answer,
+            lambda question: question.rows,
+            observe=self.metrics.batch,
+        )
+        self._infer_paths = frozenset(f"{base}/infer" for base in self._bases())
+        self._others: ASGIApp = endpoints.build(deployment, model.manifest.signature, self.metrics)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._others(scope, receive, send)
+            return
+        path = scope["path"]
+        if refused := self._guard.refuses(path, scope["headers"]):
+            await _send_error(send, *refused)
+        elif scope["method"] == "POST" and path in self._infer_paths:
+            await self._predict(scope, receive, send, "open-inference")
+        elif scope["method"] == "POST" and path == "/invocations":
+            await self._predict(scope, receive, send, "mlflow")
+        else:
+            await self._others(scope, receive, send)
+
+    def close(self) -> None:
+        """Wait for the batch in work."""
+        self._batcher.close()
+
+    def _bases(self) -> tuple[str, str]:
+        base = f"/v2/models/{self.deployment.model}"
+        return base, f"{base}/versions/{self.deployment.version}"
+
+    async def _predict(self, scope: Scope, receive: Receive, send: Send, protocol: str) -> None:
+        started = time.perf_counter()
+        rows = 0
+        try:
+            status, content, headers, rows = await self._answer(scope, receive, protocol)
+        except MlopsError as error:
+            status = getattr(error, "status", 500)
+            content, headers = _error_body(str(error))
+        except body.DisconnectedError:
+            return
+        self.metrics.request(protocol, status, time.perf_counter() - started, rows)
+        await _send(send, status, content, headers)
+
+    async def _answer(self, scope: Scope, receive: Receive, protocol: str) -> tuple[int, bytes, Headers, int]:
+        given = dict(scope["headers"])
+        encoding = given.get(b"content-encoding", b"").decode("latin-1").strip().lower()
+        content = await body.read(receive, encoding, self._limit)
+        if len(content) <= SMALL:
+            question, raw = self._decode(content, given, protocol)
+        else:
+            question, raw = await asyncio.to_thread(self._decode, content, given, protocol)
+        result = await self._batcher.submit(question)
+        if not isinstance(result, Answer):
+            raise result
+        if protocol == "mlflow":
+            document, headers = scoring.encode(result)
+        else:
+            document, headers = open_inference.encode(
+                result, self.deployment.model, self.deployment.version, raw
+            )
+        named = (b"x-prediction-id", result.prediction_id.encode())
+        return 200, document, (*headers, named), result.rows
+
+    def _decode(
+        self, content: bytes, given: dict[bytes, bytes], protocol: str
+    ) -> tuple[Question, frozenset[str]]:
+        schema = self.model.schema
+        if protocol == "mlflow":
+            kind = given.get(b"content-type", b"").decode("latin-1")
+            return scoring.decode(content, kind, schema), frozenset()
+        length = given.get(b"inference-header-content-length")
+        return open_inference.decode(content, length.decode("latin-1") if length else None, schema)
+
+
+def _error_body(message: str) -> tuple[bytes, Headers]:
+    return msgspec.json.encode({"error": message}), ((b"content-type", b"application/json"),)
+
+
+async def _send_error(send: Send, status: int, message: str) -> None:
+    content, headers = _error_body(message)
+    if status == 401:  # noqa: PLR2004 - the status of HTTP
+        headers = (*headers, (b"www-authenticate", b"Bearer"))
+    await _send(send, status, content, headers)
+
+
+async def _send(send: Send, status: int, content: bytes, headers: Headers) -> None:
+    length = (b"content-length", str(len(content)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+    await send({"type": "http.response.body", "body": content})

@@ -1,0 +1,122 @@
+"""Everything a server says besides predictions: health, metadata, metrics, and what isn't available yet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from jupyter_mlops import __version__
+from jupyter_mlops.serving.metrics import CONTENT_TYPE, Metrics
+from jupyter_mlops.serving.problems import RequestError, UnknownModelError
+
+if TYPE_CHECKING:
+    from jupyter_mlops.records.model import Signature, Tensor
+    from jupyter_mlops.records.serving import Deployment
+
+
+def build(deployment: Deployment, signature: Signature, metrics: Metrics) -> Starlette:
+    """Return the application for what isn't a prediction."""
+    endpoints = _Endpoints(deployment, signature, metrics)
+    routes = [
+        Route("/v2", _server),
+        Route("/v2/health/live", _live),
+        Route("/v2/health/ready", _ready),
+        Route("/ping", _ping),
+        Route("/health", _ping),
+        Route("/version", _version),
+        Route("/metrics", endpoints.metrics),
+    ]
+    for base in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
+        routes += [
+            Route(base, endpoints.metadata),
+            Route(f"{base}/ready", endpoints.ready),
+            Route(f"{base}/infer", endpoints.infer, methods=["POST"]),
+            Route(f"{base}/explain", endpoints.later, methods=["POST"]),
+            Route(f"{base}/feedback", endpoints.later, methods=["POST"]),
+        ]
+    handlers: dict[Any, Any] = {HTTPException: _on_http_error, RequestError: _on_request_error}
+    return Starlette(routes=routes, exception_handlers=handlers)
+
+
+class _Endpoints:
+    def __init__(self, deployment: Deployment, signature: Signature, metrics: Metrics) -> None:
+        self._deployment = deployment
+        self._metrics = metrics
+        self._metadata = {
+            "name": deployment.model,
+            "versions": [str(deployment.version)],
+            "platform": "jupyter-mlops",
+            "inputs": [_described(tensor) for tensor in signature.inputs],
+            "outputs": [_described(tensor) for tensor in signature.outputs],
+        }
+
+    async def metadata(self, request: Request) -> Response:
+        self._check(request)
+        return JSONResponse(self._metadata)
+
+    async def ready(self, request: Request) -> Response:
+        self._check(request)
+        return JSONResponse({"name": self._deployment.model, "ready": True})
+
+    async def infer(self, request: Request) -> Response:
+        # Predictions of the model that is here never come this way.
+        self._check(request)
+        raise HTTPException(404)
+
+    async def later(self, request: Request) -> Response:
+        self._check(request)
+        what = request.url.path.rpartition("/")[2]
+        return JSONResponse({"error": f"{what} is not available yet"}, 501)
+
+    async def metrics(self, _request: Request) -> Response:
+        return Response(self._metrics.render(), headers={"content-type": CONTENT_TYPE})
+
+    def _check(self, request: Request) -> None:
+        name, version = request.path_params["name"], request.path_params.get("version")
+        here = self._deployment
+        if name != here.model or version not in (None, str(here.version)):
+            asked = f"{name}/{version}" if version else name
+            raise UnknownModelError(
+                f"no model {asked!r} here", hint=f"this server has {here.model}/{here.version}"
+            )
+
+
+async def _server(_request: Request) -> Response:
+    about = {"name": "jupyter-mlops", "version": __version__, "extensions": ["binary_tensor_data"]}
+    return JSONResponse(about)
+
+
+async def _live(_request: Request) -> Response:
+    return JSONResponse({"live": True})
+
+
+async def _ready(_request: Request) -> Response:
+    return JSONResponse({"ready": True})
+
+
+async def _ping(_request: Request) -> Response:
+    return Response("\n", media_type="application/json")
+
+
+async def _version(_request: Request) -> Response:
+    return PlainTextResponse(__version__)
+
+
+async def _on_http_error(request: Request, error: Exception) -> Response:
+    status = getattr(error, "status_code", 500)
+    said = {404: "there is nothing at", 405: f"{request.method} is not allowed at"}
+    text = f"{said.get(status, 'the request failed at')} {request.url.path}"
+    return JSONResponse({"error": text}, status, headers=getattr(error, "headers", None))
+
+
+async def _on_request_error(_request: Request, error: Exception) -> Response:
+    return JSONResponse({"error": str(error)}, getattr(error, "status", 400))
+
+
+def _described(tensor: Tensor) -> dict[str, Any]:
+    return {"name": tensor.name, "datatype": tensor.datatype, "shape": list(tensor.shape)}
