@@ -1,0 +1,166 @@
+"""Runs as processes of their own: started, watched and stopped here, their live state read from disk."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import signal
+import sys
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from jupyter_mlops import settings as project
+from jupyter_mlops.errors import BlockedError, NotFoundError, UsageError
+from jupyter_mlops.records.base import to_builtins
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+SHOWN = 20
+_TAIL = 64 * 1024
+_GRACE = 5.0
+
+
+class Process:
+    """A run under way: the process group, and the end of what it wrote to stderr."""
+
+    def __init__(self, run_id: str, notebook: Path, child: asyncio.subprocess.Process) -> None:
+        self.run_id = run_id
+        self.notebook = notebook
+        self.stopped = False
+        self._child = child
+        self._tail = b""
+        self._watch = asyncio.create_task(self._drain())
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process is there and its stderr isn't read to the end yet."""
+        return not self._watch.done()
+
+    def complaint(self) -> dict[str, str]:
+        """Say in the process's own last words why it ended."""
+        if self.stopped:
+            return {"message": "the run was stopped", "hint": "Run goes on from the last finished stage"}
+        lines = [line for line in self._tail.decode("utf-8", "replace").splitlines() if line.strip()]
+        ours = [line for line in lines if line.startswith("error: ")]
+        said = (ours or lines or [f"the run ended with status {self._child.returncode}"])[-1]
+        return {"message": said.removeprefix("error: "), "hint": ""}
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the run and to all the processes it started."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._child.pid, number)
+
+    async def ended(self) -> None:
+        """Wait until the process is gone."""
+        await asyncio.shield(self._watch)
+
+    async def _drain(self) -> None:
+        stderr = self._child.stderr
+        while stderr is not None and (piece := await stderr.read(4096)):
+            self._tail = (self._tail + piece)[-_TAIL:]
+        await self._child.wait()
+
+
+class Runner:
+    """Start, show and stop the runs that the sidebar asks for."""
+
+    def __init__(self) -> None:
+        self._processes: dict[str, Process] = {}
+
+    async def start(self, notebook: Path, params: Mapping[str, Any]) -> str:
+        """Start a run of ``notebook`` in its own process group; return the run's id.
+
+        Raises:
+            UsageError: when a parameter's name is none.
+        """
+        run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+        arguments = [str(notebook), "--json", "--run-id", run_id]
+        for name, value in params.items():
+            if not name.isidentifier():
+                raise UsageError(f"{name!r} is not a parameter's name", hint="parameters are Python names")
+            arguments += ["-p", f"{name}={json.dumps(value)}"]
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "jupyter_mlops", "run", *arguments),
+            cwd=notebook.parent,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+        self._processes[run_id] = Process(run_id, notebook, child)
+        return run_id
+
+    def show(self, notebook: Path, run_id: str) -> dict[str, Any]:
+        """Return the run's state, with ``error`` where its process ended before it could say how.
+
+        Raises:
+            NotFoundError: when there is no such run of this notebook.
+        """
+        from jupyter_mlops.store import run_state
+
+        process = self._process(notebook, run_id)
+        # Asked before the state is read: a process that ends in between has written its last state by then.
+        alive = process is not None and process.alive
+        try:
+            run = to_builtins(run_state.read(project.load(notebook.parent), run_id))
+        except NotFoundError:
+            if process is None:
+                raise
+            run = {"run_id": run_id, "status": "running", "notebook": notebook.name, "stages": []}
+        if process is None or alive or run["status"] != "running":
+            return dict(run)
+        return _broken_off(run, process.complaint())
+
+    def recent(self, notebook: Path) -> list[dict[str, Any]]:
+        """Return the notebook's last runs, newest first."""
+        from jupyter_mlops.store import run_state
+
+        recorded = run_state.runs(project.load(notebook.parent), notebook.name)
+        ids = {run.run_id for run in recorded}
+        ids |= {each.run_id for each in tuple(self._processes.values()) if each.notebook == notebook}
+        return [self.show(notebook, run_id) for run_id in sorted(ids, reverse=True)[:SHOWN]]
+
+    def stop(self, notebook: Path, run_id: str) -> None:
+        """Interrupt a run, as Ctrl-C would.
+
+        Raises:
+            NotFoundError: when this server started no such run.
+            BlockedError: when it has ended already.
+        """
+        process = self._process(notebook, run_id)
+        if process is None:
+            raise NotFoundError(f"no run {run_id} was started here", hint="stop it where it was started")
+        if not process.alive:
+            raise BlockedError(f"run {run_id} has ended")
+        process.stopped = True
+        process.signal(signal.SIGINT)
+
+    async def close(self) -> None:
+        """End every run: interrupt, and after some seconds kill."""
+        alive = [process for process in self._processes.values() if process.alive]
+        for process in alive:
+            process.stopped = True
+            process.signal(signal.SIGINT)
+        if not alive:
+            return
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*(process.ended() for process in alive)), _GRACE)
+        for process in alive:
+            if process.alive:
+                process.signal(signal.SIGKILL)
+                await process.ended()
+
+    def _process(self, notebook: Path, run_id: str) -> Process | None:
+        process = self._processes.get(run_id)
+        return process if process is not None and process.notebook == notebook else None
+
+
+def _broken_off(run: dict[str, Any], error: dict[str, str]) -> dict[str, Any]:
+    ends = {"running": "failed", "pending": "skipped"}
+    stages = [{**stage, "status": ends.get(stage["status"], stage["status"])} for stage in run["stages"]]
+    return {**run, "status": "failed", "stages": stages, "error": error}

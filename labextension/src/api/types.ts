@@ -1,0 +1,136 @@
+/** What the server sends: the records of jupyter_mlops/records, as JSON. */
+
+export type StageStatus =
+  | 'pending'
+  | 'running'
+  | 'executed'
+  | 'cached'
+  | 'failed'
+  | 'skipped';
+
+export type RunStatus = 'running' | 'succeeded' | 'failed';
+
+export interface Stage {
+  name: string;
+  /** 0-based indexes in the notebook's cell list. */
+  cells: number[];
+  upstream: string[];
+  inputs: string[];
+  outputs: string[];
+}
+
+export interface Edge {
+  source: string;
+  target: string;
+  variables: string[];
+}
+
+export interface Gate {
+  model: string;
+  conditions: string[];
+  cell: number;
+}
+
+export interface Diagnostic {
+  rule: string;
+  message: string;
+  mend: string;
+  cell?: number | null;
+  line?: number | null;
+  severity?: string;
+}
+
+export interface GraphDocument {
+  notebook: string;
+  params: Record<string, unknown>;
+  stages: Stage[];
+  edges: Edge[];
+  gates: Gate[];
+  setup: number[];
+  suggested: boolean;
+  diagnostics: Diagnostic[];
+}
+
+export interface StageError {
+  type: string;
+  message: string;
+  /** 0-based index of the original notebook's cell. */
+  cell?: number | null;
+  /** 1-based line in that cell. */
+  line?: number | null;
+  traceback?: string;
+}
+
+/** One stage of a run; what has its default isn't sent. */
+export interface StageRun {
+  name: string;
+  status: StageStatus;
+  seconds?: number;
+  executed?: string;
+  reason?: string;
+  cells_done?: number;
+  cells_total?: number;
+  error?: StageError | null;
+}
+
+export interface NamedVersion {
+  name: string;
+  version: string | number;
+}
+
+export interface ConditionResult {
+  text: string;
+  status: 'passed' | 'failed' | 'not evaluated';
+  value?: number | null;
+  threshold?: number | null;
+  ci?: [number, number] | null;
+  difference?: number | null;
+  p_value?: number | null;
+  reason?: string;
+  optional?: boolean;
+}
+
+export interface Evaluation {
+  model: string;
+  version: number;
+  passed: boolean;
+  conditions: ConditionResult[];
+  champion?: number | null;
+}
+
+export interface Run {
+  run_id: string;
+  status: RunStatus;
+  notebook: string;
+  stages: StageRun[];
+  datasets?: NamedVersion[];
+  models?: NamedVersion[];
+  gates?: Evaluation[];
+  metrics?: Record<string, number | null>;
+  params?: Record<string, unknown>;
+  created_at?: string;
+  finished_at?: string;
+  /** There where the run's process ended before it could say how. */
+  error?: ApiProblem;
+}
+
+export interface ApiProblem {
+  message: string;
+  hint?: string;
+  code?: string;
+}
+
+/** The part of a notebook file that the graph hangs on; outputs stay at home. */
+export interface NotebookContent {
+  nbformat: number;
+  nbformat_minor: number;
+  metadata: Record<string, unknown>;
+  cells: NotebookCell[];
+}
+
+export interface NotebookCell {
+  id: string;
+  cell_type: string;
+  source: string;
+  metadata: Record<string, unknown>;
+}

@@ -1,0 +1,3 @@
+import { plugin } from './plugins';
+
+export default plugin;
