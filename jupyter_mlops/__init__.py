@@ -79,3 +79,15 @@ def load_ipython_extension(shell: Any) -> None:
     from jupyter_mlops.interfaces.magics import register
 
     register(shell)
+
+
+def _jupyter_labextension_paths() -> list[dict[str, str]]:
+    """Tell ``jupyter labextension develop`` where the built front end lies."""
+    return [{"src": "labextension", "dest": "jupyter-mlops"}]
+
+
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    """Tell Jupyter Server of our extension, for ``jupyter server extension enable jupyter_mlops``."""
+    from jupyter_mlops.interfaces.server import extension_points
+
+    return extension_points()
