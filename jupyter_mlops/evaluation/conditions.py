@@ -1,0 +1,228 @@
+"""The language of gates: one comparison a line, parsed by ``ast`` and never run.
+
+``roc_auc >= champion.roc_auc - 0.005`` becomes a metric, an operator and a threshold that is linear in the champion's
+metrics. That is all a gate needs, so nothing else parses.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from typing import Literal, cast
+
+from jupyter_mlops.errors import GateError
+from jupyter_mlops.evaluation import names
+from jupyter_mlops.records.base import Value
+
+Operator = Literal[">=", ">", "<=", "<"]
+
+_OPERATORS: dict[type[ast.cmpop], Operator] = {ast.GtE: ">=", ast.Gt: ">", ast.LtE: "<=", ast.Lt: "<"}
+_MIRRORED: dict[Operator, Operator] = {">=": "<=", ">": "<", "<=": ">=", "<": ">"}
+# Text in quotes is passed over, so that a # in an attribute's name is no comment.
+_COMMENT = re.compile(r"""^((?:[^'"#]|"[^"]*"|'[^']*')*)\#.*$""", re.DOTALL)
+_OPTIONAL = re.compile(r"\s+optional\s*$")
+_CHAMPION = "champion"
+_EXAMPLE = "write for example `accuracy >= 0.80` or `roc_auc >= champion.roc_auc - 0.005`"
+
+
+class Metric(Value, frozen=True, kw_only=True):
+    """Name a figure: ``accuracy``, ``accuracy.worst_slice``, ``latency_ms.p95``, ``equalized_odds_difference["SEX"]``."""
+
+    name: str
+    part: str = ""
+    attribute: str = ""
+
+    def __str__(self) -> str:
+        return (
+            self.name
+            + (f'["{self.attribute}"]' if self.attribute else "")
+            + (f".{self.part}" if self.part else "")
+        )
+
+
+class Threshold(Value, frozen=True, kw_only=True):
+    """Hold what a figure is compared with: a number, plus metrics of the champion times a factor each."""
+
+    constant: float = 0.0
+    champion: tuple[tuple[Metric, float], ...] = ()
+
+
+class Condition(Value, frozen=True, kw_only=True):
+    """Hold one parsed line of a gate; ``text`` is the line without comment and ``optional``."""
+
+    text: str
+    metric: Metric
+    operator: Operator
+    threshold: Threshold
+    optional: bool = False
+
+
+def parse(text: str, where: str = "") -> Condition:
+    """Parse one line of a gate.
+
+    Raises:
+        GateError: when it isn't one comparison of a metric with a number; ``where`` leads the message.
+    """
+    try:
+        return _parse(text)
+    except GateError as error:
+        place = f"{where}: " if where else ""
+        raise GateError(
+            f"{place}condition {text.strip()!r}: {error.message}", hint=error.hint, text=text, **error.details
+        ) from None
+
+
+def parse_all(lines: tuple[str, ...], model: str) -> tuple[Condition, ...]:
+    """Parse all conditions of a gate.
+
+    Raises:
+        GateError: naming every line that doesn't parse.
+    """
+    conditions, errors = [], []
+    for number, line in enumerate(lines, start=1):
+        try:
+            conditions.append(parse(line, f"gate {model}, line {number}"))
+        except GateError as error:
+            errors.append(error)
+    if errors:
+        raise GateError(
+            "; ".join(error.message for error in errors),
+            hint=errors[0].hint,
+            texts=[e.details["text"] for e in errors],
+        )
+    if not conditions:
+        raise GateError(f"gate {model} has no condition", hint=_EXAMPLE)
+    return tuple(conditions)
+
+
+def _parse(text: str) -> Condition:
+    line = _COMMENT.sub(r"\1", text).strip()
+    optional = bool(_OPTIONAL.search(line))
+    line = _OPTIONAL.sub("", line).strip()
+    if not line:
+        raise GateError("it is empty", hint=_EXAMPLE)
+    comparison = _comparison(line)
+    operator = _OPERATORS.get(type(comparison.ops[0]))
+    if operator is None:
+        raise GateError(
+            "only >=, >, <= and < compare figures", hint="a figure is never exactly equal to another"
+        )
+    left, right = comparison.left, comparison.comparators[0]
+    if not _is_metric(left):
+        if not _is_metric(right):
+            raise GateError("one side must be a metric by itself", hint=_EXAMPLE)
+        left, right, operator = right, left, _MIRRORED[operator]
+    return Condition(
+        text=line, metric=_metric(left), operator=operator, threshold=_threshold(right), optional=optional
+    )
+
+
+def _comparison(line: str) -> ast.Compare:
+    try:
+        expression = ast.parse(line, mode="eval").body
+    except SyntaxError as error:
+        column = f" at column {error.offset}" if error.offset else ""
+        raise GateError(f"it doesn't parse{column}: {error.msg}", hint=_EXAMPLE) from None
+    except (ValueError, MemoryError, RecursionError) as error:
+        raise GateError(f"it doesn't parse: {error}", hint=_EXAMPLE) from None
+    if not isinstance(expression, ast.Compare):
+        raise GateError("it is not a comparison", hint=_EXAMPLE)
+    if len(expression.ops) > 1:
+        raise GateError("it is a chain of comparisons", hint="write one comparison a line")
+    return expression
+
+
+def _root(node: ast.expr) -> ast.expr:
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+    return node
+
+
+def _is_metric(node: ast.expr) -> bool:
+    root = _root(node)
+    return isinstance(root, ast.Name) and root.id != _CHAMPION
+
+
+def _metric(node: ast.expr) -> Metric:
+    """Read ``name``, ``name.part`` or ``name["attribute"]``, with or without ``champion.`` before it."""
+    part = attribute = ""
+    if isinstance(node, ast.Attribute) and not _is_champion(node.value):
+        part, node = node.attr, node.value
+    if isinstance(node, ast.Subscript):
+        key = node.slice
+        if not (isinstance(key, ast.Constant) and isinstance(key.value, str)):
+            raise GateError("the attribute in [...] must be a name in quotes", hint='as in ["sex"]')
+        attribute, node = key.value, node.value
+    if isinstance(node, ast.Attribute) and _is_champion(node.value):
+        name = node.attr
+    elif isinstance(node, ast.Name):
+        name = node.id
+    else:
+        raise GateError(f"{ast.unparse(node)!r} is not a metric", hint=_EXAMPLE)
+    names.check_shape(name, part, attribute)
+    return Metric(name=name, part=part, attribute=attribute)
+
+
+def _is_champion(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id == _CHAMPION
+
+
+def _threshold(node: ast.expr) -> Threshold:
+    """Reduce an expression over numbers and the champion's metrics to its linear form."""
+    if isinstance(node, ast.Constant):
+        return Threshold(constant=_number(node))
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
+        return _scaled(_threshold(node.operand), -1.0 if isinstance(node.op, ast.USub) else 1.0)
+    if isinstance(node, ast.BinOp):
+        return _combined(node)
+    root = _root(node)
+    if isinstance(root, ast.Name) and root.id == _CHAMPION and node is not root:
+        return Threshold(champion=((_metric(node), 1.0),))
+    raise GateError(
+        f"{ast.unparse(node)!r} is neither a number nor a metric of the champion",
+        hint="compare a metric with a number",
+    )
+
+
+def _combined(node: ast.BinOp) -> Threshold:
+    left, right = _threshold(node.left), _threshold(node.right)
+    if isinstance(node.op, ast.Add | ast.Sub):
+        right = _scaled(right, -1.0 if isinstance(node.op, ast.Sub) else 1.0)
+        return Threshold(constant=left.constant + right.constant, champion=left.champion + right.champion)
+    if isinstance(node.op, ast.Mult) and not (left.champion and right.champion):
+        factor, other = (right, left) if left.champion else (left, right)
+        return _scaled(other, factor.constant)
+    if isinstance(node.op, ast.Div) and not right.champion:
+        if right.constant == 0:
+            raise GateError("it divides by zero", hint="mend the number")
+        return _scaled(left, 1 / right.constant)
+    raise GateError(
+        f"{ast.unparse(node)!r} can't be compared with", hint="use + and -, and * and / by numbers only"
+    )
+
+
+def _number(node: ast.Constant) -> float:
+    if isinstance(node.value, bool) or not isinstance(node.value, int | float):
+        raise GateError(f"{node.value!r} is not a number", hint="compare a metric with a number")
+    try:
+        value = float(node.value)
+    except OverflowError:
+        value = math.inf
+    if not math.isfinite(value):
+        raise GateError(f"{ast.unparse(node)} is too large", hint="mend the number")
+    return value
+
+
+def _scaled(threshold: Threshold, factor: float) -> Threshold:
+    return Threshold(
+        constant=threshold.constant * factor,
+        champion=tuple((metric, weight * factor) for metric, weight in threshold.champion),
+    )
+
+
+def metrics_of(condition: Condition) -> tuple[Metric, ...]:
+    """Return all metrics a condition needs, the champion's among them."""
+    return cast(
+        "tuple[Metric, ...]", (condition.metric, *(metric for metric, _ in condition.threshold.champion))
+    )

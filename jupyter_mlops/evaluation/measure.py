@@ -1,0 +1,159 @@
+"""Measure what the conditions of a gate ask for, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from jupyter_mlops.evaluation import latency, names
+from jupyter_mlops.evaluation.gates import Measurement
+from jupyter_mlops.evaluation.metrics import plan_of
+from jupyter_mlops.evaluation.plan import Plan, combined, merge_rows
+from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows
+from jupyter_mlops.stats.bootstrap import Estimate, bootstrap, p_value_below
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jupyter_mlops.evaluation.conditions import Condition, Metric
+    from numpy.typing import NDArray
+    from collections.abc import Callable, Mapping
+
+NO_ROWS = "there are no test rows; pass test=(X, y) to mlops.log_model"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Hold one model version under test: its answers, or the reason why there are none.
+
+    ``time_it`` gives the milliseconds of single-row calls; it is called only where a condition asks for latency.
+    """
+
+    predictions: Predictions | None = None
+    problem: str = ""
+    logged: Mapping[str, float] = field(default_factory=dict)
+    size_mb: float | None = None
+    time_it: Callable[[], NDArray[np.float64]] | None = None
+    gpu_problem: str = "no GPU here"
+
+
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    """Hold a figure with its interval, and the plan to pair it by where it is one of the rows."""
+
+    value: float
+    ci: tuple[float, float] | None = None
+    note: str = ""
+    plan: Plan | None = None
+
+
+def measure(
+    condition: Condition, rows: TestRows | None, version: Subject, champion: Subject | None = None
+) -> Measurement:
+    """Measure one condition of a version, against the champion where the condition names it.
+
+    What can't be measured comes back without value and with the reason.
+    """
+    try:
+        own = _figure(
+            condition.metric, rows, version, with_interval=not condition.threshold.champion or not champion
+        )
+    except NotMeasurableError as error:
+        return Measurement(reason=str(error))
+    if not condition.threshold.champion:
+        return Measurement(value=own.value, ci=own.ci, reason=own.note)
+    if champion is None:
+        return Measurement(value=own.value, ci=own.ci, has_champion=False)
+    try:
+        theirs = [
+            (weight, _figure(metric, rows, champion, with_interval=False))
+            for metric, weight in condition.threshold.champion
+        ]
+    except NotMeasurableError as error:
+        return Measurement(value=own.value, reason=f"the champion: {error}")
+    return _compare(condition, own, theirs)
+
+
+def _compare(condition: Condition, own: _Figure, theirs: list[tuple[float, _Figure]]) -> Measurement:
+    against = sum(weight * figure.value for weight, figure in theirs)
+    notes = [own.note, *(f"champion {figure.note}" for _, figure in theirs if figure.note)]
+    measurement = {
+        "value": own.value,
+        "champion": against,
+        "difference": own.value - against,
+        "reason": "; ".join(filter(None, notes)),
+    }
+    plans = [(1.0, own.plan), *((-weight, figure.plan) for weight, figure in theirs)]
+    paired = [(factor, plan) for factor, plan in plans if plan is not None]
+    if len(paired) < len(plans):
+        return Measurement(**measurement)  # type: ignore[arg-type]  # the dict's values are of several types
+    estimate = _estimate(combined(paired))
+    return Measurement(
+        **measurement,  # type: ignore[arg-type]  # the dict's values are of several types
+        ci=estimate.interval,
+        p_value=_p_value(estimate, condition),
+    )
+
+
+def _p_value(estimate: Estimate, condition: Condition) -> float | None:
+    """Return the one-sided p-value of "the difference lies on the wrong side of the margin"."""
+    margin = condition.threshold.constant
+    if condition.operator in (">=", ">"):
+        return p_value_below(estimate, margin)
+    mirrored = Estimate(-estimate.value, None, -estimate.resampled)
+    return p_value_below(mirrored, -margin)
+
+
+def _figure(metric: Metric, rows: TestRows | None, subject: Subject, *, with_interval: bool) -> _Figure:
+    if metric.name in names.GPU:
+        raise NotMeasurableError(subject.gpu_problem)
+    if metric.name == "model_size_mb":
+        return _size(subject)
+    if metric.name not in names.KNOWN:
+        return _logged(metric, subject)
+    if rows is None:
+        raise NotMeasurableError(NO_ROWS)
+    if subject.predictions is None:
+        raise NotMeasurableError(subject.problem)
+    if metric.name == "latency_ms":
+        return _latency(metric, subject)
+    plan = plan_of(metric, rows, subject.predictions)
+    if with_interval:
+        estimate = _estimate(plan)
+        return _Figure(_defined(estimate.value, metric), estimate.interval, plan.note, plan)
+    columns, counts = merge_rows(plan.columns)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = float(plan.build(columns)(counts[np.newaxis, :])[0])
+    return _Figure(_defined(value, metric), None, plan.note, plan)
+
+
+def _estimate(plan: Plan) -> Estimate:
+    columns, counts = merge_rows(plan.columns)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return bootstrap(plan.build(columns), counts)
+
+
+def _defined(value: float, metric: Metric) -> float:
+    if not np.isfinite(value):
+        raise NotMeasurableError(f"{metric} has no value on these rows: a class or a group is absent")
+    return value
+
+
+def _latency(metric: Metric, subject: Subject) -> _Figure:
+    if subject.time_it is None:
+        raise NotMeasurableError("the model can't be timed")
+    value, ci = latency.percentile(subject.time_it(), names.LATENCIES[metric.part])
+    return _Figure(value, ci)
+
+
+def _size(subject: Subject) -> _Figure:
+    if subject.size_mb is None:
+        raise NotMeasurableError("the model has no bundle")
+    return _Figure(subject.size_mb)
+
+
+def _logged(metric: Metric, subject: Subject) -> _Figure:
+    value = subject.logged.get(str(metric))
+    if value is None or not np.isfinite(value):
+        raise NotMeasurableError(f"this version logged no finite {metric}")
+    return _Figure(float(value), note="as the notebook logged it")

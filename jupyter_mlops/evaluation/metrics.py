@@ -1,0 +1,123 @@
+"""From a metric's name to its plan: quality, its worst slice, fairness."""
+
+from __future__ import annotations
+
+
+import numpy as np
+
+from jupyter_mlops.evaluation import names
+from jupyter_mlops.evaluation.plan import Floats, Plan, merge_rows
+from jupyter_mlops.evaluation.quality import label_codes, quality_plan
+from jupyter_mlops.evaluation.rows import Groups, NotMeasurableError, Predictions, TestRows, groups_of
+from jupyter_mlops.stats import fairness
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jupyter_mlops.stats.bootstrap import Statistic
+    from jupyter_mlops.evaluation.conditions import Metric
+    from collections.abc import Callable
+
+_FAIRNESS: dict[str, Callable[[Floats], Floats]] = {
+    "demographic_parity_difference": fairness.demographic_parity_difference,
+    "equalized_odds_difference": fairness.equalized_odds_difference,
+    "equal_opportunity_difference": fairness.equal_opportunity_difference,
+}
+
+
+def plan_of(metric: Metric, rows: TestRows, predictions: Predictions) -> Plan:
+    """Plan one metric of a model's predictions.
+
+    Raises:
+        NotMeasurableError: when these rows and this model don't give the figure.
+    """
+    if metric.name in names.FAIRNESS:
+        return _fairness_plan(metric, rows, predictions)
+    plan = quality_plan(metric.name, rows, predictions)
+    return _worst_slice_plan(metric, plan, rows) if metric.part == names.WORST_SLICE else plan
+
+
+def _fairness_plan(metric: Metric, rows: TestRows, predictions: Predictions) -> Plan:
+    if rows.task == "regression":
+        raise NotMeasurableError(f"{metric.name} is for classification; the model is a regression")
+    if metric.attribute not in rows.sensitive and metric.attribute not in rows.features:
+        there = f"; there are: {', '.join(sorted(rows.sensitive))}" if rows.sensitive else ""
+        raise NotMeasurableError(
+            f'the test rows have no attribute {metric.attribute!r}{there}; pass sensitive={{"{metric.attribute}": ...}} '
+            "to mlops.log_model"
+        )
+    classes, truth, predicted = label_codes(rows, predictions)
+    if classes > 2:  # noqa: PLR2004 - fairness here is of two classes
+        raise NotMeasurableError(f"{metric.name} is for two classes; the model has {classes}")
+    groups = groups_of(rows, metric.attribute)
+    # With one class in sight, nobody is favoured: everything is of class 0.
+    return Plan(
+        (truth, predicted, groups.codes.astype(np.float64)),
+        lambda columns: _outcomes(columns, len(groups.labels), _FAIRNESS[metric.name]),
+        groups.note,
+    )
+
+
+def _outcomes(columns: tuple[Floats, ...], groups: int, gap: Callable[[Floats], Floats]) -> Statistic:
+    truth, predicted, codes = (column.astype(np.int64) for column in columns)
+    inside = codes >= 0
+    indicator = np.zeros((len(codes), groups * 4))
+    indicator[np.flatnonzero(inside), (codes * 4 + truth * 2 + predicted)[inside]] = 1.0
+
+    def statistic(weights: Floats) -> Floats:
+        return gap((weights @ indicator).reshape(len(weights), groups, 2, 2))
+
+    return statistic
+
+
+def _worst_slice_plan(metric: Metric, plan: Plan, rows: TestRows) -> Plan:
+    if not rows.sensitive:
+        raise NotMeasurableError("there are no slices; pass sensitive={...} to mlops.log_model")
+    splits, problems = [], []
+    for attribute in rows.sensitive:
+        try:
+            splits.append(groups_of(rows, attribute))
+        except NotMeasurableError as error:
+            problems.append(str(error))
+    if not splits:
+        raise NotMeasurableError("; ".join(problems))
+    columns = (*plan.columns, *(split.codes.astype(np.float64) for split in splits))
+    lower_is_better = metric.name in names.LOWER_IS_BETTER
+
+    def build(merged: tuple[Floats, ...]) -> Statistic:
+        slices = _slices(plan, merged, splits)
+
+        def statistic(weights: Floats) -> Floats:
+            figures = slices(weights)
+            worst: Floats = np.fmax.reduce(figures) if lower_is_better else np.fmin.reduce(figures)
+            return worst
+
+        return statistic
+
+    merged, counts = merge_rows(columns)
+    figures = _slices(plan, merged, splits)(counts[np.newaxis, :])[:, 0]
+    labels = [label for split in splits for label in split.labels]
+    known = np.isfinite(figures)
+    if not known.any():
+        raise NotMeasurableError(f"no slice has a value of {metric.name}")
+    worst = np.argmax(
+        np.where(known, figures, -np.inf) if lower_is_better else -np.where(known, figures, np.inf)
+    )
+    notes = [f"worst: {labels[int(worst)]}", *(split.note for split in splits if split.note), *problems]
+    return Plan(columns, build, "; ".join(notes))
+
+
+def _slices(plan: Plan, columns: tuple[Floats, ...], splits: list[Groups]) -> Statistic:
+    """Return the metric in each slice: slices x resamples."""
+    own = len(plan.columns)
+    inner = plan.build(columns[:own])
+    masks = [
+        (codes == group).astype(np.float64)
+        for codes, split in zip(columns[own:], splits, strict=True)
+        for group in range(len(split.labels))
+    ]
+
+    def statistic(weights: Floats) -> Floats:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.stack([inner(weights * mask) for mask in masks])
+
+    return statistic

@@ -1,0 +1,81 @@
+"""A metric as a plan: the columns of the rows it needs, and how weighted rows make the figure.
+
+Bootstrap, slices and paired comparisons only change the weights, so no metric knows of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias, TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+if TYPE_CHECKING:
+    from jupyter_mlops.stats.bootstrap import Statistic
+    from collections.abc import Callable
+
+Floats: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Hold what a metric needs: ``columns`` (a value a row each) and ``build``, which makes the statistic of them.
+
+    ``build`` may be given fewer rows, each with the count it stands for: equal rows are merged.
+    """
+
+    columns: tuple[Floats, ...]
+    build: Callable[[tuple[Floats, ...]], Statistic]
+    note: str = ""
+
+
+def mean_plan(values: Floats, finish: Callable[[Floats], Floats] | None = None) -> Plan:
+    """Plan the mean of a value a row; ``finish`` is applied to the mean (a root, for example)."""
+
+    def build(columns: tuple[Floats, ...]) -> Statistic:
+        def statistic(weights: Floats) -> Floats:
+            mean: Floats = weights @ columns[0] / weights.sum(axis=1)
+            return finish(mean) if finish else mean
+
+        return statistic
+
+    return Plan((values,), build)
+
+
+def combined(plans: list[tuple[float, Plan]]) -> Plan:
+    """Plan the weighted sum of several plans over the same rows: the paired difference, with weights 1 and -1."""
+    columns = tuple(column for _, plan in plans for column in plan.columns)
+
+    def build(merged: tuple[Floats, ...]) -> Statistic:
+        statistics, start = [], 0
+        for factor, plan in plans:
+            stop = start + len(plan.columns)
+            statistics.append((factor, plan.build(merged[start:stop])))
+            start = stop
+
+        def statistic(weights: Floats) -> Floats:
+            total: Floats = sum(
+                (factor * part(weights) for factor, part in statistics), np.zeros(len(weights))
+            )
+            return total
+
+        return statistic
+
+    return Plan(columns, build)
+
+
+def merge_rows(columns: tuple[Floats, ...]) -> tuple[tuple[Floats, ...], Floats]:
+    """Merge equal rows.
+
+    Returns:
+        The columns over distinct rows, and how often each occurs. Rows of continuous columns stay as they are.
+    """
+    rows = len(columns[0])
+    # A look at the first rows is enough: merging pays only where nearly all rows repeat.
+    head = np.column_stack([column[:1_000] for column in columns])
+    if len(np.unique(head, axis=0)) * 4 > len(head):
+        return columns, np.ones(rows)
+    distinct, counts = np.unique(np.column_stack(columns), axis=0, return_counts=True)
+    return tuple(distinct.T.copy()), counts.astype(np.float64)
