@@ -14,7 +14,6 @@ from jupyter_mlops.serving.answering import Answerer
 from jupyter_mlops.serving.batching import Batcher
 from jupyter_mlops.serving.exchange import Answer, Question
 from jupyter_mlops.serving.metrics import Metrics
-from jupyter_mlops.serving.problems import Problem
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from jupyter_mlops.records.serving import Deployment
     from jupyter_mlops.serving.guard import Guard
     from jupyter_mlops.serving.loader import ServedModel
+    from jupyter_mlops.serving.problems import Problem
     from jupyter_mlops.store.predictions import PredictionLog
 
 Headers = tuple[tuple[bytes, bytes], ...]

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
@@ -15,6 +14,8 @@ from jupyter_mlops.serving.metrics import CONTENT_TYPE, Metrics
 from jupyter_mlops.serving.problems import RequestError, UnknownModelError
 
 if TYPE_CHECKING:
+    from starlette.requests import Request
+
     from jupyter_mlops.records.model import Signature, Tensor
     from jupyter_mlops.records.serving import Deployment
 
