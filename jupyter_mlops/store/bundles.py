@@ -121,7 +121,7 @@ def pickle_model(model: Any, *, root: Path | None = None) -> bytes:
     """
     import cloudpickle
 
-    with _by_value(local_modules(root) if root is not None else []):
+    with by_value(local_modules(root) if root is not None else []):
         try:
             return bytes(cloudpickle.dumps(model, protocol=5))
         # What a user's object raises while it is pickled can be anything.
@@ -148,7 +148,8 @@ def local_modules(root: Path) -> list[ModuleType]:
 
 
 @contextmanager
-def _by_value(modules: list[ModuleType]) -> Iterator[None]:
+def by_value(modules: list[ModuleType]) -> Iterator[None]:
+    """Let cloudpickle take the code of ``modules`` along, while the block lasts."""
     import cloudpickle
 
     known = cloudpickle.list_registry_pickle_by_value()
