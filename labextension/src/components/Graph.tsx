@@ -28,7 +28,7 @@ interface Props {
 
 type FlowNode = Node<{ node: StageNode; goTo: (cell: number) => void }>;
 
-const FIT = { padding: 0.08, maxZoom: 1.1, minZoom: 0.2 };
+const FIT = { padding: '14px' as const, maxZoom: 1.1, minZoom: 0.2 };
 const nodeTypes = { stage: Stage };
 
 /** The stages as a picture; each one leads to its first cell. */
@@ -73,8 +73,13 @@ function Canvas({ graph, run, goTo }: Props): JSX.Element {
   }));
   const frame = useRef<HTMLDivElement>(null);
   useRefit(frame, shape);
-  const bottom = Math.max(...[...points.values()].map(({ y }) => y));
-  const style = { '--mlops-tall': `${bottom + NODE_HEIGHT}px` } as CSSProperties;
+  const places = [...points.values()];
+  const wide = Math.max(...places.map(({ x }) => x)) + NODE_WIDTH;
+  const tall = Math.max(...places.map(({ y }) => y)) + NODE_HEIGHT;
+  const style = {
+    '--mlops-tall': `${tall + 32}px`,
+    aspectRatio: `${wide + 32} / ${tall + 32}`
+  } as CSSProperties;
   return (
     <div ref={frame} className="mlops-Graph" style={style}>
       <ReactFlow

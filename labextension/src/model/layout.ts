@@ -2,7 +2,7 @@ import dagre from '@dagrejs/dagre';
 
 import type { Edge } from '../api/types';
 
-export const NODE_WIDTH = 148;
+export const NODE_WIDTH = 132;
 export const NODE_HEIGHT = 46;
 
 export interface Point {
@@ -16,7 +16,7 @@ export function layout(
   edges: readonly Edge[]
 ): ReadonlyMap<string, Point> {
   const graph = new dagre.graphlib.Graph();
-  graph.setGraph({ rankdir: 'TB', nodesep: 18, ranksep: 44 });
+  graph.setGraph({ rankdir: 'TB', nodesep: 16, ranksep: 40 });
   graph.setDefaultEdgeLabel(() => ({}));
   for (const name of names) {
     graph.setNode(name, { width: NODE_WIDTH, height: NODE_HEIGHT });
