@@ -1,0 +1,216 @@
+"""A lineage as people read it: an indented chain, or a mermaid diagram."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jupyter_mlops.records.ref import Ref
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from jupyter_mlops.governance.lineage import Lineage, Node
+
+SHORT = 12
+_LINES = 3
+_VALUES = 4
+_MARKS = {"passed": "✓", "failed": "✗", "not evaluated": "?"}
+
+
+def text(lineage: Lineage) -> str:
+    """Return the chain, a line or a few for each node, each under what was made from it."""
+    under = _tree(lineage)
+    lines: list[str] = []
+
+    def write(ref: str, prefix: str, *, last: bool, top: bool) -> None:
+        title, *details = _described(lineage.node(ref))
+        lines.append(prefix + ("" if top else "└─ " if last else "├─ ") + title)
+        inner = prefix + ("" if top else "   " if last else "│  ")
+        below = under.get(ref, [])
+        lines.extend(f"{inner}{'│' if below else ' '}  {detail}" for detail in details)
+        for number, child in enumerate(below):
+            write(child, inner, last=number == len(below) - 1, top=False)
+
+    write(lineage.start, "", last=True, top=True)
+    return "\n".join(lines)
+
+
+def mermaid(lineage: Lineage) -> str:
+    """Return a mermaid flowchart, data at the top."""
+    names = {node.ref: f"n{number}" for number, node in enumerate(lineage.nodes)}
+    lines = ["flowchart TD"]
+    for node in lineage.nodes:
+        title = _described(node)[0].split("  ")[0].replace('"', "#quot;").replace("<", "#lt;")
+        lines.append(f'  {names[node.ref]}["{title}"]')
+    lines += [f"  {names[edge.source]} --> {names[edge.to]}" for edge in lineage.edges]
+    return "\n".join(lines)
+
+
+def _tree(lineage: Lineage) -> dict[str, list[str]]:
+    """Put each node under one neighbour: the one farthest from the start, so that the chain reads in order."""
+    neighbours: dict[str, list[str]] = {}
+    for edge in lineage.edges:
+        judged = not lineage.downstream and edge.to.startswith(("evaluation/", "promotion/"))
+        # A judgement hangs below what it judges, though it was made from it.
+        judged = judged and edge.source.startswith("model/") and edge.to != lineage.start
+        here, there = (edge.source, edge.to) if judged or lineage.downstream else (edge.to, edge.source)
+        neighbours.setdefault(here, []).append(there)
+    depth = {lineage.start: 0}
+    parent: dict[str, str] = {}
+    waiting = [lineage.start]
+    while waiting:
+        here = waiting.pop()
+        for there in neighbours.get(here, ()):
+            # The bound keeps a circle, which no honest ledger has, from going round for ever.
+            if depth[here] < depth.get(there, 0) or depth[here] >= len(lineage.nodes):
+                continue
+            if there != lineage.start:
+                depth[there] = depth[here] + 1
+                parent[there] = here
+                waiting.append(there)
+    under: dict[str, list[str]] = {}
+    for node in lineage.nodes:
+        if node.ref in parent:
+            under.setdefault(parent[node.ref], []).append(node.ref)
+    return under
+
+
+def _described(node: Node) -> list[str]:
+    if node.missing:
+        return [f"{_named(node)}  (not on record)"]
+    describe = _DESCRIBE.get(node.kind)
+    return describe(node.record) if describe else [_named(node)]
+
+
+def _named(node: Node) -> str:
+    ref = Ref.parse(node.ref)
+    return f"{ref.kind} {ref.name}" + (f"@{ref.version[:SHORT]}" if ref.version else "")
+
+
+def _prediction(record: dict[str, Any]) -> list[str]:
+    rows = _count(record["rows"], "row")
+    took = f"{rows} in {_figure(record['milliseconds'])} ms"
+    lines = [f"prediction {record['prediction_id']}  {took}{_stamp(record)}"]
+    for side in ("inputs", "outputs"):
+        shown = [f"{name} {_values(values)}" for name, values in record[side].items()]
+        if shown:
+            lines.append(f"{side}: {_cut(', '.join(shown), 160)}")
+    return lines
+
+
+def _deployment(record: dict[str, Any]) -> list[str]:
+    served = f"{record['model']}/{record['version']} at {record['address']}"
+    return [f"deployment {record['deployment_id']}  {served}{_stamp(record)}"]
+
+
+def _model(record: dict[str, Any]) -> list[str]:
+    lines = [f"model {record['name']}/{record['version']}  bundle {record['bundle'][:SHORT]}{_stamp(record)}"]
+    if record["metrics"]:
+        lines.append("metrics: " + _pairs(record["metrics"], " "))
+    if record["params"]:
+        lines.append("parameters: " + _pairs(record["params"], " = "))
+    return lines
+
+
+def _evaluation(record: dict[str, Any]) -> list[str]:
+    verdict = "passed" if record["passed"] else "blocked"
+    champion = f" against version {record['champion']}" if record["champion"] else ""
+    lines = [f"gate {verdict}  {_count(record['rows'], 'test row')}{champion}{_stamp(record)}"]
+    for condition in record["conditions"]:
+        value = "" if condition["value"] is None else f": {_figure(condition['value'])}"
+        ci = condition["ci"]
+        interval = f" (95% {_figure(ci[0])} to {_figure(ci[1])})" if ci else ""
+        why = f" {condition['reason']}" if condition["status"] != "passed" and condition["reason"] else ""
+        lines.append(f"{_MARKS[condition['status']]} {condition['text']}{value}{interval}{why}")
+    return lines
+
+
+def _promotion(record: dict[str, Any]) -> list[str]:
+    before = f", before that version {record['previous']}" if record["previous"] else ""
+    how = "override" if record["override"] else "promotion"
+    reason = [f"reason: {record['reason']}"] if record["reason"] else []
+    return [f"{how} to {record['alias']}  version {record['version']}{before}{_stamp(record)}", *reason]
+
+
+def _run(record: dict[str, Any]) -> list[str]:
+    commit = record["commit"]
+    at = f", commit {commit['sha'][:SHORT]}" + (" with changes" if commit["dirty"] else "") if commit else ""
+    lines = [f"run {record['run_id']}  {record['status']}, {record['notebook']}{at}{_stamp(record)}"]
+    if record["params"]:
+        lines.append("parameters: " + _pairs(record["params"], " = "))
+    if record["metrics"]:
+        lines.append("metrics: " + _pairs(record["metrics"], " "))
+    return lines
+
+
+def _stage(record: dict[str, Any]) -> list[str]:
+    cells = ", ".join(map(str, record["cells"]))
+    title = f"stage {record['stage']}  " + (f"cells {cells}, " if cells else "")
+    lines = [f"{title}{_figure(record['seconds'])} s in run {record['run_id']}, key {record['key'][:SHORT]}"]
+    source = [line for line in record["source"].splitlines() if line.strip()]
+    lines += [_cut(line, 100) for line in source[:_LINES]]
+    if len(source) > _LINES:
+        lines.append(f"… {len(source) - _LINES} more lines")
+    if record["params"]:
+        lines.append("parameters: " + _pairs(record["params"], " = "))
+    return lines
+
+
+def _dataset(record: dict[str, Any]) -> list[str]:
+    table = ""
+    if record["rows"] is not None:
+        table = f"{_count(record['rows'], 'row')} of {_count(len(record['columns']), 'column')}, "
+    size = f"{record['size_bytes']:,} bytes".replace(",", " ")
+    name = f"dataset {record['name']}@{record['version'][:SHORT]}"
+    return [f"{name}  {table}{size}, from {record['source']}{_stamp(record)}"]
+
+
+_DESCRIBE: dict[str, Callable[[dict[str, Any]], list[str]]] = {
+    "prediction": _prediction,
+    "deployment": _deployment,
+    "model": _model,
+    "evaluation": _evaluation,
+    "promotion": _promotion,
+    "run": _run,
+    "stage": _stage,
+    "dataset": _dataset,
+}
+
+
+def _stamp(record: dict[str, Any]) -> str:
+    when = f", {_time(record['created_at'])}" if record["created_at"] else ""
+    return when + (f" by {record['author']}" if record["author"] else "")
+
+
+def _time(stamp: str) -> str:
+    return stamp[:19].replace("T", " ") + (" UTC" if stamp else "")
+
+
+def _figure(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}".replace(",", " ")
+
+
+def _pairs(values: dict[str, Any], between: str) -> str:
+    return _cut(", ".join(f"{name}{between}{_figure(value)}" for name, value in values.items()), 200)
+
+
+def _values(values: list[Any]) -> str:
+    return _listed(values) if len(values) > 1 else _one(values[0] if values else None)
+
+
+def _one(value: Any) -> str:
+    return _listed(value) if isinstance(value, list) else _figure(value)
+
+
+def _listed(values: Iterable[Any]) -> str:
+    items = list(values)
+    more = ", …" if len(items) > _VALUES else ""
+    return f"[{', '.join(map(_one, items[:_VALUES]))}{more}]"
+
+
+def _cut(line: str, length: int) -> str:
+    return line if len(line) <= length else line[: length - 1] + "…"
