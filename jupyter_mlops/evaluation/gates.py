@@ -15,14 +15,15 @@ The rules, in one place:
 from __future__ import annotations
 
 import operator
+from typing import TYPE_CHECKING
 
 from jupyter_mlops.records.base import Value
 from jupyter_mlops.records.evaluation import ConditionResult
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jupyter_mlops.evaluation.conditions import Condition
     from collections.abc import Callable
+
+    from jupyter_mlops.evaluation.conditions import Condition
 
 _HOLDS: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from time import perf_counter_ns
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
 WARM_UP = 20
 CALLS = 300

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,12 +13,13 @@ from jupyter_mlops.evaluation.metrics import plan_of
 from jupyter_mlops.evaluation.plan import Plan, combined, merge_rows
 from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows
 from jupyter_mlops.stats.bootstrap import Estimate, bootstrap, p_value_below
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jupyter_mlops.evaluation.conditions import Condition, Metric
-    from numpy.typing import NDArray
     from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from jupyter_mlops.evaluation.conditions import Condition, Metric
 
 NO_ROWS = "there are no test rows; pass test=(X, y) to mlops.log_model"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,12 +11,12 @@ from jupyter_mlops.evaluation.plan import Floats, Plan, merge_rows
 from jupyter_mlops.evaluation.quality import label_codes, quality_plan
 from jupyter_mlops.evaluation.rows import Groups, NotMeasurableError, Predictions, TestRows, groups_of
 from jupyter_mlops.stats import fairness
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jupyter_mlops.stats.bootstrap import Statistic
-    from jupyter_mlops.evaluation.conditions import Metric
     from collections.abc import Callable
+
+    from jupyter_mlops.evaluation.conditions import Metric
+    from jupyter_mlops.stats.bootstrap import Statistic
 
 _FAIRNESS: dict[str, Callable[[Floats], Floats]] = {
     "demographic_parity_difference": fairness.demographic_parity_difference,

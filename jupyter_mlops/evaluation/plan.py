@@ -6,15 +6,15 @@ Bootstrap, slices and paired comparisons only change the weights, so no metric k
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias, TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-
 if TYPE_CHECKING:
-    from jupyter_mlops.stats.bootstrap import Statistic
     from collections.abc import Callable
+
+    from jupyter_mlops.stats.bootstrap import Statistic
 
 Floats: TypeAlias = NDArray[np.float64]
 

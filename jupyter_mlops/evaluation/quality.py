@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,11 +10,11 @@ from jupyter_mlops.evaluation import names
 from jupyter_mlops.evaluation.plan import Floats, Plan, mean_plan
 from jupyter_mlops.evaluation.rows import Codes, NotMeasurableError, Predictions, TestRows, encode
 from jupyter_mlops.stats import ranking
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jupyter_mlops.stats.bootstrap import Statistic
     from collections.abc import Callable
+
+    from jupyter_mlops.stats.bootstrap import Statistic
 
 
 def quality_plan(name: str, rows: TestRows, predictions: Predictions) -> Plan:

@@ -72,5 +72,4 @@ def _scores(
         random_state=0,
     )
     model.fit(train, labels)
-    scores: Floats = model.predict_proba(held_out)[:, 1]
-    return scores
+    return np.asarray(model.predict_proba(held_out)[:, 1], dtype=np.float64)

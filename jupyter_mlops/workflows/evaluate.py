@@ -16,12 +16,13 @@ from jupyter_mlops.store import stamp
 from jupyter_mlops.store.opened import open_store
 
 if TYPE_CHECKING:
-    from jupyter_mlops.records.pipeline import Gate
     from collections.abc import Callable
+
     import pandas as pd
 
     from jupyter_mlops.evaluation.measure import Subject
     from jupyter_mlops.evaluation.rows import TestRows
+    from jupyter_mlops.records.pipeline import Gate
     from jupyter_mlops.settings import Settings
     from jupyter_mlops.store.bundles import Bundle
     from jupyter_mlops.store.opened import Store

@@ -1,0 +1,89 @@
+"""``jupyter mlops drift``: compare two samples of data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from jupyter_mlops.interfaces.cli._common import console, emit, json_option
+
+if TYPE_CHECKING:
+    from jupyter_mlops.records.drift import ColumnDrift, DriftReport
+
+_FULL_BAR = 10
+_LARGE = 0.25
+_STYLES = {"drifted": "bold red", "small change": "yellow", "same": "green", "not compared": "dim"}
+
+
+@click.command(name="drift")
+@click.argument("reference")
+@click.argument("current")
+@click.option("--columns", metavar="A,B", help="Compare these columns only.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write an HTML report.")
+@click.option("--fail-on-drift", is_flag=True, help="Exit with 1 where the data drifted.")
+@json_option
+def command(
+    reference: str,
+    current: str,
+    columns: str | None,
+    output: Path | None,
+    *,
+    fail_on_drift: bool,
+    as_json: bool,
+) -> int:
+    """Compare two samples of data, column by column.
+
+    REFERENCE and CURRENT are each a CSV or Parquet file, a dataset (NAME or NAME@VERSION), or the live traffic of a
+    model (live:NAME).
+    """
+    from jupyter_mlops import settings
+    from jupyter_mlops.workflows import watch
+
+    chosen = [name.strip() for name in columns.split(",") if name.strip()] if columns else None
+    report = watch.drift(settings.load(), reference, current, columns=chosen, report=output)
+    if as_json:
+        emit(report)
+    else:
+        _show(report, output)
+    return 1 if fail_on_drift and report.drifted else 0
+
+
+def _show(report: DriftReport, output: Path | None) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from jupyter_mlops.monitoring.report import p_text, verdict
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("column", "kind", "verdict", "effect (PSI)", "corrected p", "note"):
+        table.add_column(
+            heading,
+            justify="right" if heading == "corrected p" else "left",
+            no_wrap=heading not in ("column", "note"),
+        )
+    for column in report.columns:
+        words, _ = verdict(column)
+        style = _STYLES[words]
+        table.add_row(
+            escape(column.name),
+            column.kind,
+            f"[{style}]{words}[/]",
+            _effect(column),
+            p_text(column.p_value),
+            escape(column.note),
+        )
+    screen = console()
+    screen.print(table)
+    screen.print()
+    screen.print(escape(report.summary), style="bold", soft_wrap=True)
+    if output is not None:
+        screen.print(f"report: {escape(str(output))}", soft_wrap=True)
+
+
+def _effect(column: ColumnDrift) -> str:
+    if column.effect is None:
+        return ""
+    filled = min(_FULL_BAR, round(column.effect / _LARGE * _FULL_BAR))
+    return f"{'█' * filled}{'·' * (_FULL_BAR - filled)} {column.effect:.3f}"
