@@ -120,6 +120,12 @@ def untagged(source: str) -> str:
     return f"{found['blank']}# {MAGIC}{found['arguments']}{found['end']}{rest}"
 
 
+def conditions(body: str) -> tuple[str, ...]:
+    """Return a gate's conditions: the lines of its body that are neither empty nor comments, nor its tag."""
+    lines = (line.strip() for line in body.splitlines())
+    return tuple(line for line in lines if line and not line.startswith(("#", MAGIC)))
+
+
 def check_name(name: str) -> str:
     """Return ``name`` where it can name a stage.
 

@@ -1,0 +1,163 @@
+"""What a piece of code does to variables, in order: the small language that ``scope`` writes and ``machine`` reads.
+
+Names of local variables carry a ``#``, so that whatever has none is a variable of the notebook.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+LOCAL = "#"
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """Say what an expression's value has to do with variables.
+
+    It may be the very object of the variables in ``same``, an element, attribute or view of those in ``part``, a
+    new object that ``holds`` others, or what the ``calls`` (by number) return. ``kind`` is known where the source
+    tells: ``constant``, ``module``, ``random``, ``figure``, ``file``, ``connection``, ``generator``.
+    """
+
+    same: frozenset[str] = frozenset()
+    part: frozenset[str] = frozenset()
+    holds: frozenset[str] = frozenset()
+    calls: frozenset[int] = frozenset()
+    held_calls: frozenset[int] = frozenset()
+    functions: tuple[Function, ...] = ()
+    kind: str = ""
+
+    def __or__(self, other: Value) -> Value:
+        return Value(
+            self.same | other.same,
+            self.part | other.part,
+            self.holds | other.holds,
+            self.calls | other.calls,
+            self.held_calls | other.held_calls,
+            self.functions + other.functions,
+            self.kind if self.kind == other.kind else "",
+        )
+
+    def as_part(self) -> Value:
+        """Return the value of an element, attribute or view of this one."""
+        return Value(
+            frozenset(), self.same | self.part | self.holds, frozenset(), self.calls | self.held_calls
+        )
+
+    def as_held(self) -> Value:
+        """Return the value of a new object that holds this one."""
+        return Value(
+            holds=self.same | self.part | self.holds,
+            held_calls=self.calls | self.held_calls,
+            functions=self.functions,
+        )
+
+
+NOTHING = Value()
+CONSTANT = Value(kind="constant")
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A variable is read; ``soft`` where its absence is no error."""
+
+    name: str
+    line: int
+    soft: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """A variable gets a value."""
+
+    name: str
+    line: int
+    value: Value = NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Mutate:
+    """An object is changed in place; ``deep`` where what it holds may change too."""
+
+    target: Value
+    line: int
+    deep: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """From here on an object holds another."""
+
+    container: Value
+    held: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """A variable is gone."""
+
+    name: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function or method is called; ``path`` is the dotted name, ``receiver`` what the method belongs to."""
+
+    number: int
+    path: tuple[str, ...]
+    function: Value
+    receiver: Value | None
+    arguments: tuple[Value, ...]
+    keywords: tuple[tuple[str, Value], ...]
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """One of several courses is taken; ``guarded`` where a missing name is caught (``except NameError``)."""
+
+    arms: tuple[tuple[Event, ...], ...]
+    guarded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """Any variable may be defined here: ``import *``, ``%run``, ``exec``."""
+
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Define:
+    """A function comes into being; it may be called from here on."""
+
+    function: Function
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """A function gives this back."""
+
+    value: Value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Function:
+    """A function, method, lambda, or class (then ``methods`` are its own, ``bases`` those it inherits from)."""
+
+    name: str
+    line: int
+    parameters: tuple[str, ...] = ()
+    events: tuple[Event, ...] = ()
+    methods: dict[str, Function] = field(default_factory=dict)
+    is_class: bool = False
+    is_generator: bool = False
+
+
+Event = Use | Bind | Mutate | Hold | Delete | Call | Branch | Opaque | Define | Return
+
+
+def is_local(name: str) -> bool:
+    """Tell whether a name belongs to a function, comprehension or class body."""
+    return LOCAL in name

@@ -1,0 +1,225 @@
+"""Follow events through a model of memory: which variables share which objects, and which of them change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from jupyter_mlops.notebook import known
+from jupyter_mlops.notebook.calls import Calls
+from jupyter_mlops.notebook.events import (
+    Bind,
+    Branch,
+    Call,
+    Define,
+    Delete,
+    Event,
+    Function,
+    Hold,
+    Mutate,
+    Opaque,
+    Return,
+    Use,
+    Value,
+    is_local,
+)
+from jupyter_mlops.notebook.memory import NO_OBJECTS, Found, Memory, Objects
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from jupyter_mlops.notebook.summaries import Summaries
+
+
+class Listener(Protocol):
+    """Hear what happens to the notebook's variables."""
+
+    def used(self, name: str, line: int, *, soft: bool) -> None:
+        """Take note that a variable is read that this cell hasn't surely set."""
+
+    def bound(self, name: str, line: int, *, sure: bool, kind: str) -> None:
+        """Take note that a variable gets a value."""
+
+    def changed(self, name: str, line: int) -> None:
+        """Take note that a variable's object is changed in place."""
+
+    def deleted(self, name: str, line: int) -> None:
+        """Take note that a variable is gone."""
+
+    def opened(self, line: int) -> None:
+        """Take note that any variable may have been set."""
+
+
+@dataclass(slots=True)
+class Machine(Calls):
+    """Run events; ``bindings`` is what the variables stand for, ``set_here`` those surely set since ``start``."""
+
+    listener: Listener
+    summaries: Summaries
+    memory: Memory = field(default_factory=Memory)
+    bindings: dict[str, Found] = field(default_factory=dict)
+    results: dict[int, Found] = field(default_factory=dict)
+    set_here: set[str] = field(default_factory=set)
+    returned: list[Found] = field(default_factory=list)
+    late: list[Function] = field(default_factory=list)
+    inside: bool = False
+    optional: int = 0
+    guarded: int = 0
+
+    def start(self) -> None:
+        """Forget what was surely set, and the numbers of calls: a new cell begins."""
+        self.results, self.late = {}, []
+        self.set_here = set()
+
+    def run(self, events: Iterable[Event]) -> None:
+        """Follow events in order."""
+        for event in events:
+            self._step(event)
+
+    def _step(self, event: Event) -> None:  # noqa: C901 - a line a kind of event
+        match event:
+            case Use():
+                self.use(event.name, event.line, soft=event.soft)
+            case Bind():
+                self._bind(event)
+            case Mutate():
+                target = self.find(event.target)
+                self.change(self.memory.reach(target.objects) if event.deep else target.objects, event.line)
+            case Hold():
+                self.memory.hold(self.find(event.container).objects, self.find(event.held).objects)
+            case Call():
+                self.results[event.number] = self.call(event)
+            case Branch():
+                self._branch(event)
+            case Define():
+                self._define(event.function)
+            case Return():
+                self.returned.append(self.find(event.value))
+            case Delete():
+                self._delete(event)
+            case Opaque():
+                self.listener.opened(event.line)
+
+    def use(self, name: str, line: int, *, soft: bool = False) -> None:
+        """Read a variable, and whatever the functions in it read."""
+        if not is_local(name) and name not in self.set_here:
+            self.listener.used(name, line, soft=soft or self.guarded > 0)
+        for function in self.lookup(name).functions:
+            self.may_call(function, line)
+
+    def use_quietly(self, name: str, line: int) -> None:
+        """Read a variable from inside of a function; what its own functions read is known there already."""
+        if not is_local(name) and name not in self.set_here:
+            self.listener.used(name, line, soft=True)
+
+    def surely_call(self, function: Function, line: int) -> None:
+        """Read what a function needs whatever course it takes."""
+        for name, sure in self.summaries.of(function).reads.items():
+            if sure and name not in self.set_here:
+                self.listener.used(name, line, soft=self.guarded > 0)
+
+    def set_from_within(self, name: str, line: int) -> None:
+        """Take note that a function sets a variable, perhaps."""
+        self.bindings[name] = self.lookup(name) | Found(self.memory.fresh())
+        self.listener.bound(name, line, sure=False, kind="")
+
+    def finish(self) -> None:
+        """Read what the functions defined since ``start`` may read when they are called."""
+        for function in self.late:
+            for name in self.summaries.of(function).reads:
+                self.use_quietly(name, function.line)
+
+    def _define(self, function: Function) -> None:
+        if self.inside or function.name == "<lambda>":
+            self.may_call(function, function.line)
+        else:
+            self.late.append(function)
+
+    def lookup(self, name: str) -> Found:
+        """Return what a variable stands for; one not seen before stands for an object of its own."""
+        found = self.bindings.get(name)
+        if found is None:
+            if known.is_provided(name):
+                return Found(NO_OBJECTS)
+            found = Found(self.memory.named(name), self.summaries.named(name))
+            self.bindings[name] = found
+        return found
+
+    def find(self, value: Value) -> Found:
+        """Return what a value stands for at this point."""
+        objects: set[object] = set()
+        functions = set(value.functions)
+        kinds = {value.kind} if value.kind else set()
+        whole = [self.lookup(name) for name in value.same]
+        whole += [self.results[number] for number in value.calls if number in self.results]
+        for found in whole:
+            objects |= found.objects
+            functions |= found.functions
+            kinds.add(found.kind)
+        for found in (self.lookup(name) for name in value.part):
+            objects |= self.memory.reach(found.objects)
+            functions |= found.functions
+            kinds.add(found.kind if found.kind in known.LIVE or found.kind == "module" else "")
+        held: set[object] = set()
+        holding = [self.lookup(name) for name in value.holds]
+        holding += [self.results[number] for number in value.held_calls if number in self.results]
+        for found in holding:
+            held |= found.objects
+            functions |= found.functions
+        kind = kinds.pop() if len(kinds) == 1 else ""
+        if kind != "module" and (held or not (whole or value.part)):
+            objects |= self.memory.fresh(held)
+        return Found(frozenset(objects), frozenset(functions), kind)
+
+    def change(self, objects: Objects, line: int) -> None:
+        """Change objects: every variable that is or holds one of them is written."""
+        if not objects:
+            return
+        affected = self.memory.holders(objects)
+        self.memory.touch(objects)
+        for name, found in list(self.bindings.items()):
+            if is_local(name) or found.kind in ("constant", "module"):
+                continue
+            if not affected.isdisjoint(found.objects):
+                self.listener.changed(name, line)
+
+    def _bind(self, event: Bind) -> None:
+        found = self.find(event.value)
+        self.bindings[event.name] = found
+        if is_local(event.name):
+            return
+        self.listener.bound(event.name, event.line, sure=self.optional == 0, kind=found.kind)
+        self.set_here.add(event.name)
+
+    def _delete(self, event: Delete) -> None:
+        self.bindings.pop(event.name, None)
+        self.set_here.discard(event.name)
+        if not is_local(event.name) and self.optional == 0:
+            self.listener.deleted(event.name, event.line)
+
+    def _branch(self, event: Branch) -> None:
+        before, already = self.bindings, self.set_here
+        several = len(event.arms) > 1
+        self.optional += several
+        self.guarded += event.guarded
+        ends: list[tuple[dict[str, Found], set[str]]] = []
+        for arm in event.arms:
+            self.bindings, self.set_here = dict(before), set(already)
+            self.run(arm)
+            ends.append((self.bindings, self.set_here))
+        self.optional -= several
+        self.guarded -= event.guarded
+        self.bindings = _merged([bindings for bindings, _ in ends]) if several else ends[0][0]
+        self.set_here = set.intersection(*(names for _, names in ends))
+        if several and self.optional == 0:
+            for name in sorted(self.set_here - already):
+                self.listener.bound(name, 0, sure=True, kind=self.bindings[name].kind)
+
+
+def _merged(ends: list[dict[str, Found]]) -> dict[str, Found]:
+    merged = dict(ends[0])
+    for bindings in ends[1:]:
+        for name, found in bindings.items():
+            other = merged.get(name)
+            merged[name] = found if other is None or other is found else other | found
+    return merged

@@ -1,0 +1,264 @@
+"""Which stage each cell belongs to, by its tag or by where it stands.
+
+An untagged code cell continues the stage above it. Above the first stage, cells that only import, define, set
+options, or assign constants are setup; a cell there that does more opens a stage of its own, named ``load``.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from jupyter_mlops.notebook import known, syntax, tags
+from jupyter_mlops.notebook.events import Branch, Use, is_local
+from jupyter_mlops.notebook.scope import events_of_parsed
+from jupyter_mlops.records.pipeline import Diagnostic, Gate, StageOptions
+
+if TYPE_CHECKING:
+    from jupyter_mlops.notebook.cells import Cell, Notebook
+
+IMPLICIT = "load"
+# Calls that make a value or set an option, and nothing else; by their last name.
+_harmless = known.words(
+    "Path join namedtuple getLogger TypeVar NewType timedelta datetime date frozenset set dict list tuple range int float str len "
+    "bool device environ get getenv cwd home resolve expanduser print display filterwarnings simplefilter "
+    "set_option use set set_theme set_style set_context set_palette rc rcdefaults basicConfig seed manual_seed "
+    "manual_seed_all set_seed set_printoptions reset_option enable_grad set_default_dtype is_available "
+    "set_matplotlib_formats config compile setLevel dataclass partial setdefault insert append set_config "
+    "option_context enable disable use_deterministic_algorithms set_num_threads cpu_count strftime now today"
+)
+_plain_statements = (
+    ast.Import,
+    ast.ImportFrom,
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+    ast.ClassDef,
+    ast.Pass,
+)
+
+
+@dataclass(slots=True)
+class Plan:
+    """Hold each cell's role: stages by name in page order, setup cells, parameters, gates, and what was wrong."""
+
+    stages: dict[str, list[int]] = field(default_factory=dict)
+    options: dict[str, StageOptions] = field(default_factory=dict)
+    setup: list[int] = field(default_factory=list)
+    params: dict[str, Any] = field(default_factory=dict)
+    params_cells: list[int] = field(default_factory=list)
+    skipped: list[int] = field(default_factory=list)
+    gates: list[Gate] = field(default_factory=list)
+    parsed: dict[int, syntax.Parsed] = field(default_factory=dict)
+    findings: list[Diagnostic] = field(default_factory=list)
+
+    def owners(self) -> dict[int, str]:
+        """Return each cell's stage; cells outside of stages are left out."""
+        return {cell: name for name, cells in self.stages.items() for cell in cells}
+
+
+def plan(notebook: Notebook) -> Plan:
+    """Give every code cell its role."""
+    made = Plan()
+    current: str | None = None
+    known_names: set[str] = set()
+    explicit = False
+    for cell in notebook.cells:
+        if cell.tag is not None and cell.tag.kind == "gate":
+            _gate(made, cell, cell.tag.name)
+        elif cell.cell_type == "code":
+            kind = cell.tag.kind if cell.tag else ""
+            parsed = _parsed(made, cell)
+            if kind == "skip":
+                made.skipped.append(cell.index)
+            elif kind == "params":
+                _params(made, cell, parsed.tree)
+                known_names |= set(made.params)
+            elif kind == "stage" and cell.tag is not None:
+                current, explicit = cell.tag.name, True
+                _stage(made, cell.index, cell.tag)
+            elif kind == "setup" or (not explicit and is_setup(parsed, known_names)):
+                made.setup.append(cell.index)
+                known_names |= defined_names(parsed)
+            else:
+                current = current or _implicit_name(notebook)
+                made.stages.setdefault(current, []).append(cell.index)
+    return made
+
+
+def is_setup(parsed: syntax.Parsed, names: set[str]) -> bool:
+    """Tell whether a cell only imports, defines, sets options or assigns constants, from ``names`` at most."""
+    if parsed.bound or parsed.opaque:
+        return False
+    mine = set(names)
+    for node in parsed.tree.body:
+        if isinstance(node, _plain_statements):
+            mine |= _bound_by(node)
+            continue
+        if isinstance(node, ast.If | ast.Try | ast.With):
+            inner = [n for n in ast.walk(node) if isinstance(n, ast.stmt) and n is not node]
+            harmless = all(isinstance(n, (*_plain_statements, ast.Assign, ast.Expr)) for n in inner)
+        else:
+            harmless = isinstance(node, ast.Assign | ast.AnnAssign | ast.Expr)
+        if not (harmless and _is_harmless(node)):
+            return False
+        mine |= _bound_by(node)
+    return _reads(parsed) <= mine
+
+
+def _reads(parsed: syntax.Parsed) -> set[str]:
+    """Return the names that running a cell reads, not those that its functions read when they are called."""
+    found: set[str] = set()
+    waiting = list(events_of_parsed(parsed, "setup"))
+    while waiting:
+        event = waiting.pop()
+        if isinstance(event, Use) and not (
+            event.soft or is_local(event.name) or known.is_provided(event.name)
+        ):
+            found.add(event.name)
+        elif isinstance(event, Branch):
+            waiting.extend(inner for arm in event.arms for inner in arm)
+    return found
+
+
+def _is_harmless(statement: ast.stmt) -> bool:
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Call):
+            if syntax.is_magic(node):
+                if syntax.magic_name(node) not in syntax.HARMLESS_MAGICS:
+                    return False
+            elif _last_name(node.func) not in _harmless:
+                return False
+        elif isinstance(node, ast.Await | ast.Yield | ast.YieldFrom):
+            return False
+    return True
+
+
+def _last_name(function: ast.expr) -> str:
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""
+
+
+def _bound_by(statement: ast.stmt) -> set[str]:
+    match statement:
+        case ast.Import(names=names) | ast.ImportFrom(names=names):
+            return {alias.asname or alias.name.partition(".")[0] for alias in names}
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return {name}
+        case _:
+            found: set[str] = set()
+            for node in ast.walk(statement):
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                    found.add(node.id)
+                elif isinstance(node, _plain_statements):
+                    found |= _bound_by(node) if node is not statement else set()
+            return found
+
+
+def defined_names(parsed: syntax.Parsed) -> set[str]:
+    """Return the names that a cell's top level binds."""
+    return set().union(*(_bound_by(node) for node in parsed.tree.body)) if parsed.tree.body else set()
+
+
+def _parsed(made: Plan, cell: Cell) -> syntax.Parsed:
+    try:
+        parsed = syntax.parse(tags.untagged(cell.source))
+    except SyntaxError as error:
+        if cell.tag is None or cell.tag.kind != "skip":
+            made.findings.append(
+                Diagnostic(
+                    rule="MLO101",
+                    message=f"the cell isn't valid Python: {error.msg}",
+                    mend="mend the cell, or tag it skip",
+                    cell=cell.index,
+                    line=error.lineno or 1,
+                )
+            )
+        parsed = syntax.Parsed(syntax.EMPTY)
+    made.parsed[cell.index] = parsed
+    return parsed
+
+
+def _stage(made: Plan, index: int, tag: tags.Tag) -> None:
+    made.stages.setdefault(tag.name, []).append(index)
+    before = made.options.get(tag.name)
+    if before is None:
+        made.options[tag.name] = tag.options
+    elif tag.options != StageOptions():
+        made.options[tag.name] = StageOptions(
+            after=tuple(dict.fromkeys((*before.after, *tag.options.after))),
+            retries=tag.options.retries or before.retries,
+            timeout=before.timeout if tag.options.timeout is None else tag.options.timeout,
+            gpu=before.gpu or tag.options.gpu,
+            cache=before.cache and tag.options.cache,
+        )
+
+
+def _gate(made: Plan, cell: Cell, model: str) -> None:
+    conditions = tags.conditions(cell.source)
+    made.gates.append(Gate(model=model, conditions=conditions, cell=cell.index))
+    if not conditions:
+        made.findings.append(
+            Diagnostic(
+                rule="MLO110",
+                message=f"the gate for {model} has no condition",
+                mend="write one a line, like accuracy >= 0.8",
+                cell=cell.index,
+                line=1,
+            )
+        )
+
+
+def _params(made: Plan, cell: Cell, tree: ast.Module) -> None:
+    made.params_cells.append(cell.index)
+    for node in tree.body:
+        target = node.targets[0] if isinstance(node, ast.Assign) and len(node.targets) == 1 else None
+        if isinstance(node, ast.AnnAssign) and node.value is not None:
+            target = node.target
+        value = getattr(node, "value", None)
+        if isinstance(target, ast.Name) and isinstance(value, ast.expr):
+            literal = _literal(value)
+            if literal is not None:
+                made.params[target.id] = literal[0]
+                continue
+        if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+            made.findings.append(
+                Diagnostic(
+                    rule="MLO111",
+                    message=f"a params cell holds only names with numbers, text, lists and dicts, not `{_short(node)}`",
+                    mend="move it into a setup cell below",
+                    cell=cell.index,
+                    line=node.lineno,
+                )
+            )
+
+
+def _literal(node: ast.expr) -> tuple[Any] | None:
+    try:
+        value = ast.literal_eval(node)
+    except (ValueError, TypeError, RecursionError, MemoryError, SyntaxError):
+        return None
+    return (value,) if _is_plain(value) else None
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, list):
+        return all(_is_plain(item) for item in value)
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_plain(item) for key, item in value.items())
+    return value is None or isinstance(value, bool | int | float | str)
+
+
+def _short(node: ast.stmt) -> str:
+    text = ast.unparse(node).partition("\n")[0]
+    return text if len(text) <= 40 else text[:37] + "..."  # noqa: PLR2004 - a line's worth
+
+
+def _implicit_name(notebook: Notebook) -> str:
+    taken = {cell.tag.name for cell in notebook.cells if cell.tag is not None and cell.tag.kind == "stage"}
+    name, number = IMPLICIT, 1
+    while name in taken:
+        number += 1
+        name = f"{IMPLICIT}-{number}"
+    return name

@@ -1,0 +1,163 @@
+"""What calling each function of a notebook does to variables, its parameters and its result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from jupyter_mlops.notebook.events import (
+    Bind,
+    Branch,
+    Define,
+    Event,
+    Function,
+    is_local,
+)
+from jupyter_mlops.notebook.memory import Named, Objects
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+ROUNDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Say what a call does: variables it reads (True where surely) and sets, objects it changes, holds and returns.
+
+    Objects are ``Named`` after parameters and variables; ``new`` when the result is (also) an object of its own,
+    which ``holds`` those; ``keeps`` are pairs of an object and one that it holds afterwards.
+    """
+
+    reads: dict[str, bool] = field(default_factory=dict)
+    sets: frozenset[str] = frozenset()
+    changes: frozenset[Named] = frozenset()
+    keeps: frozenset[tuple[Named, Named]] = frozenset()
+    returns: frozenset[Named] = frozenset()
+    holds: frozenset[Named] = frozenset()
+    functions: frozenset[Function] = frozenset()
+    kind: str = ""
+
+
+EMPTY = Summary()
+
+
+class Summaries:
+    """Find, to a fixed point, what the functions of a notebook do when they are called."""
+
+    def __init__(self, cells: Iterable[tuple[Event, ...]]) -> None:
+        self._by_name: dict[str, set[Function]] = {}
+        self._methods: dict[str, list[Function]] = {}
+        self._found: dict[Function, Summary] = {}
+        functions: list[Function] = []
+        for events in cells:
+            for event in _walk(events):
+                if isinstance(event, Define):
+                    functions.append(event.function)
+                elif isinstance(event, Bind) and event.value.functions:
+                    self._note(event)
+        for _ in range(ROUNDS):
+            if not self._improve(functions):
+                break
+
+    def of(self, function: Function) -> Summary:
+        """Return what is known of a function."""
+        return self._found.get(function, EMPTY)
+
+    def named(self, name: str) -> frozenset[Function]:
+        """Return the functions that a variable stands for at one time or another."""
+        return frozenset(self._by_name.get(name, ()))
+
+    def methods(self, name: str) -> list[Function]:
+        """Return the methods of that name of all the notebook's classes."""
+        return self._methods.get(name, [])
+
+    def _note(self, event: Bind) -> None:
+        if not is_local(event.name):
+            self._by_name.setdefault(event.name, set()).update(event.value.functions)
+        for function in event.value.functions:
+            for name, method in function.methods.items():
+                self._methods.setdefault(name, []).append(method)
+
+    def _improve(self, functions: list[Function]) -> bool:
+        changed = False
+        for function in functions:
+            summary = self._summarise(function)
+            if summary != self._found.get(function):
+                self._found[function] = summary
+                changed = True
+        return changed
+
+    def _summarise(self, function: Function) -> Summary:
+        from jupyter_mlops.notebook.machine import Machine
+
+        notes = _Notes()
+        machine = Machine(notes, self, inside=True)
+        notes.machine = machine
+        machine.run(function.events)
+        memory = machine.memory
+        result: set[object] = set()
+        functions: set[Function] = set()
+        for found in machine.returned:
+            result |= found.objects
+            functions |= found.functions
+        reached: Objects = memory.reach(frozenset(result))
+        new = {item for item in result if not isinstance(item, Named)}
+        inside = memory.reach(frozenset(new)) if new else frozenset()
+        kinds = {found.kind for found in machine.returned}
+        return Summary(
+            reads=notes.reads,
+            sets=frozenset(notes.sets),
+            changes=_named(memory.touched),
+            keeps=frozenset(
+                (container, item)
+                for container, items in memory.inside.items()
+                if isinstance(container, Named)
+                for item in _named(items)
+                if item != Named(container.name, inside=True)
+            ),
+            returns=_named(result),
+            holds=_named(inside or reached) - _named(result),
+            functions=frozenset(functions),
+            kind="generator" if function.is_generator else (kinds.pop() if len(kinds) == 1 else ""),
+        )
+
+
+class _Notes:
+    """Hear what a function's body does to the notebook's variables."""
+
+    def __init__(self) -> None:
+        self.reads: dict[str, bool] = {}
+        self.sets: set[str] = set()
+        self.machine: object = None
+
+    def used(self, name: str, _line: int, *, soft: bool) -> None:
+        optional = getattr(self.machine, "optional", 0) > 0
+        self.reads[name] = self.reads.get(name, False) or not (soft or optional)
+
+    def bound(self, name: str, _line: int, *, sure: bool, kind: str) -> None:
+        del sure, kind
+        self.sets.add(name)
+
+    def changed(self, name: str, line: int) -> None:
+        """Objects tell it already."""
+
+    def deleted(self, name: str, line: int) -> None:
+        """Rare enough to leave out."""
+
+    def opened(self, line: int) -> None:
+        """What ``exec`` sets in a function stays there."""
+
+
+def _named(items: Iterable[object]) -> frozenset[Named]:
+    return frozenset(item for item in items if isinstance(item, Named))
+
+
+def _walk(events: Iterable[Event]) -> Iterator[Event]:
+    for event in events:
+        yield event
+        if isinstance(event, Branch):
+            for arm in event.arms:
+                yield from _walk(arm)
+        elif isinstance(event, Define):
+            yield from _walk(event.function.events)

@@ -1,0 +1,156 @@
+"""Who wrote which version of a variable, and who needs it: the notebook's order is the truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from jupyter_mlops.notebook import known
+from jupyter_mlops.records.pipeline import Diagnostic
+
+GIVEN = ""  # the writer of what setup and params cells define: every stage has it
+
+
+@dataclass(slots=True, eq=False)
+class Version:
+    """One value of a variable; not ``full`` where the stage changed, or perhaps set, the one ``before``."""
+
+    name: str
+    stage: str
+    cell: int
+    line: int
+    full: bool
+    before: Version | None = None
+    kind: str = ""
+    gone: bool = False
+    readers: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A stage reads a version that another stage wrote, first at this place."""
+
+    version: Version
+    cell: int
+    line: int
+
+
+@dataclass(slots=True)
+class Versions:
+    """Hear of every read and write, in page order, and keep what crosses the stages' borders."""
+
+    stage: str = GIVEN
+    cell: int = 0
+    is_open: bool = False
+    current: dict[str, Version] = field(default_factory=dict)
+    needs: dict[str, dict[str, Need]] = field(default_factory=dict)
+    undefined: dict[tuple[str, int], int] = field(default_factory=dict)
+    setup_reads: list[tuple[str, int, int, Version]] = field(default_factory=list)
+    findings: list[Diagnostic] = field(default_factory=list)
+
+    def enter(self, stage: str, cell: int) -> None:
+        """Go on to the next cell."""
+        self.stage, self.cell = stage, cell
+
+    def used(self, name: str, line: int, *, soft: bool) -> None:
+        """Take note of a read."""
+        version = self.current.get(name)
+        if version is None or (version.gone and not soft):
+            if not (soft or self.is_open or known.is_provided(name)):
+                self.undefined.setdefault((name, self.cell), line)
+            return
+        self._need(version, self.cell, line)
+
+    def bound(self, name: str, line: int, *, sure: bool, kind: str) -> None:
+        """Take note of a write."""
+        version = self.current.get(name)
+        if version is not None and version.stage == self.stage and not version.gone:
+            self._written_again(version, line)
+            version.full = version.full or sure
+            version.kind = kind
+            version.line = line or version.line
+            version.cell = self.cell
+            return
+        self.current[name] = Version(name, self.stage, self.cell, line or 1, sure, version, kind)
+
+    def changed(self, name: str, line: int) -> None:
+        """Take note that an object was changed in place."""
+        version = self.current.get(name)
+        if version is None or version.gone:
+            return
+        if version.stage == self.stage:
+            self._written_again(version, line)
+            return
+        self.current[name] = Version(
+            name, self.stage, self.cell, line, full=False, before=version, kind=version.kind
+        )
+
+    def deleted(self, name: str, line: int) -> None:
+        """Take note that a variable is gone."""
+        self.current[name] = Version(name, self.stage, self.cell, line, full=True, gone=True)
+
+    def opened(self, _line: int) -> None:
+        """Take note that from here on any name may be defined."""
+        self.is_open = True
+
+    def _need(self, version: Version, cell: int, line: int) -> None:
+        outside: Version | None = version
+        while outside is not None and outside.stage == self.stage:
+            if outside.full:
+                return
+            outside = outside.before
+        if outside is not None:
+            self._cross(self.stage, outside, cell, line)
+
+    def _cross(self, stage: str, version: Version, cell: int, line: int) -> None:
+        """Pass a version to a stage, and to its writer what that one began with."""
+        if version.stage == GIVEN or version.gone:
+            return
+        if stage == GIVEN:
+            self.setup_reads.append((version.name, cell, line, version))
+            return
+        needs = self.needs.setdefault(stage, {})
+        earlier = needs.get(version.name)
+        if earlier is not None and earlier.version is not version:
+            self.findings.append(two_versions(stage, earlier, version, cell, line))
+            return
+        version.readers.add(stage)
+        needs.setdefault(version.name, Need(version, cell, line))
+        before = version.before
+        while not version.full and before is not None:
+            if before.stage != version.stage:
+                self._cross(version.stage, before, version.cell, version.line)
+                return
+            if before.full:
+                return
+            before = before.before
+
+    def _written_again(self, version: Version, line: int) -> None:
+        readers = sorted(version.readers - {self.stage})
+        if readers and version.stage != GIVEN:
+            self.findings.append(
+                Diagnostic(
+                    rule="MLO122",
+                    message=(
+                        f"stage {self.stage} writes {version.name} again after stage {readers[0]} has read it, "
+                        f"so the two can't run one after the other"
+                    ),
+                    mend=f"split stage {self.stage} in two at this cell, or use another name here",
+                    cell=self.cell,
+                    line=line or 1,
+                )
+            )
+            version.readers.clear()
+
+
+def two_versions(stage: str, earlier: Need, later: Version, cell: int, line: int) -> Diagnostic:
+    """Report that a stage would need two values of one variable from outside."""
+    return Diagnostic(
+        rule="MLO122",
+        message=(
+            f"stage {stage} reads {later.name} of stage {earlier.version.stage} in cell {earlier.cell} "
+            f"and of stage {later.stage} here, and can begin with only one of them"
+        ),
+        mend=f"split stage {stage} in two at this cell, or use another name in stage {later.stage}",
+        cell=cell,
+        line=line,
+    )
