@@ -48,12 +48,15 @@ class StageRun(Value, frozen=True, kw_only=True, omit_defaults=True):
 class StageExecution(Record, frozen=True, kw_only=True):
     """Record one execution of a stage: its source, what it read, what it made.
 
-    ``key`` is the cache key. ``reads`` maps files and datasets read to their SHA-256; ``product`` is the digest of
-    the pickled outputs in the object store, ``outputs`` a fingerprint for each variable; ``executed`` is the digest
-    of the executed notebook.
+    ``key`` is the cache key, ``parts`` what it was made of by name, so that a change can be told in words.
+    ``upstream`` maps the stages above to the digest of their product. ``reads`` maps files and datasets read to
+    their SHA-256, ``writes`` are files it wrote beside its product; ``product`` is the digest of the pickled outputs
+    in the object store, ``outputs`` a fingerprint for each variable; ``executed`` is the digest of the executed
+    notebook. ``upstream_datasets`` are those that its inputs were made from.
     """
 
     key: str
+    parts: dict[str, str] = msgspec.field(default_factory=dict)
     pipeline: str
     stage: str
     source: str
@@ -61,11 +64,13 @@ class StageExecution(Record, frozen=True, kw_only=True):
     params: dict[str, Any] = msgspec.field(default_factory=dict)
     upstream: dict[str, str] = msgspec.field(default_factory=dict)
     reads: dict[str, str] = msgspec.field(default_factory=dict)
+    writes: tuple[str, ...] = ()
     product: str = ""
     outputs: dict[str, str] = msgspec.field(default_factory=dict)
     executed: str = ""
     seconds: float = 0.0
     datasets: tuple[NamedVersion, ...] = ()
+    upstream_datasets: tuple[NamedVersion, ...] = ()
     models: tuple[NamedVersion, ...] = ()
     metrics: dict[str, float] = msgspec.field(default_factory=dict)
     run_id: str = ""

@@ -1,0 +1,136 @@
+"""Which files a stage read and wrote, as far as its code names them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jupyter_mlops.pipeline import cache_key
+from jupyter_mlops.settings import STATE
+from jupyter_mlops.store.files import hash_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+MOST_ENTRIES = 10_000
+_wildcard = re.compile(r"[*?\[]")
+
+
+class FileDigests:
+    """Give the digest of files by the text that names them, relative to a folder; each content is hashed once.
+
+    A folder's digest covers names, sizes and times of what is in it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._known: dict[tuple[str, int, int], str] = {}
+        self._lock = threading.Lock()
+
+    def digest(self, text: str) -> str | None:
+        """Return the digest of what ``text`` names, None where there is nothing."""
+        path = self.folder / text
+        try:
+            state = path.stat()
+            if path.is_dir():
+                return _folder_digest(path)
+            if not path.is_file():
+                return None
+            key = (str(path), state.st_mtime_ns, state.st_size)
+            with self._lock:
+                found = self._known.get(key)
+            if found is None:
+                found = hash_file(path)
+                with self._lock:
+                    self._known[key] = found
+        except (OSError, ValueError):
+            return None
+        return found
+
+    def existing(self, texts: Iterable[str]) -> dict[str, str]:
+        """Return the digest of each text that names something; the project's own state doesn't count."""
+        found: dict[str, str] = {}
+        for text in texts:
+            name = _before_wildcard(text)
+            path = self.folder / name
+            if not name or self._is_above(path) or STATE in path.parts:
+                continue
+            digest = self.digest(name)
+            if digest is not None:
+                found[name] = digest
+        return found
+
+    def _is_above(self, path: Path) -> bool:
+        """Say whether the path is the notebook's folder or one that it lies in: too much to mean anything."""
+        normal = Path(os.path.normpath(path))
+        return normal == self.folder or normal in self.folder.parents
+
+
+def tell_apart(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return what was read and what was written: what changed while a stage ran, it wrote."""
+    reads = {name: digest for name, digest in before.items() if after.get(name) == digest}
+    return reads, tuple(sorted(name for name, digest in after.items() if before.get(name) != digest))
+
+
+def local_modules(texts: Iterable[str], folder: Path) -> dict[str, tuple[str, str]]:
+    """Return the modules beside the notebook that code imports, and those that these import.
+
+    Returns:
+        Relative path to digest (comments don't count) and text, sorted by path.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    pending = [(name, folder) for name in cache_key.imported_names(texts)]
+    while pending:
+        name, base = pending.pop()
+        for path in _module_files(name, base, folder):
+            relative = str(path.relative_to(folder))
+            if relative in found:
+                continue
+            try:
+                text = path.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError):
+                continue
+            digest = hashlib.sha256("\n".join(cache_key.normalised((text,))).encode()).hexdigest()
+            found[relative] = (digest, text)
+            pending += [(inner, path.parent) for inner in cache_key.imported_names((text,))]
+    return dict(sorted(found.items()))
+
+
+def _module_files(name: str, base: Path, folder: Path) -> list[Path]:
+    """Return the files that a module's name stands for: its packages' ``__init__`` and itself."""
+    level = len(name) - len(name.lstrip("."))
+    start = folder if level == 0 else base
+    for _ in range(level - 1):
+        start = start.parent
+    if start != folder and folder not in start.parents:
+        return []
+    files: list[Path] = []
+    for part in [part for part in name.lstrip(".").split(".") if part]:
+        files += [path for path in (start / f"{part}.py", start / part / "__init__.py") if path.is_file()]
+        start /= part
+    return files
+
+
+def _before_wildcard(text: str) -> str:
+    found = _wildcard.search(text)
+    return os.path.dirname(text[: found.start()]) if found else text  # noqa: PTH120 - any text, kept as it is
+
+
+def _folder_digest(folder: Path) -> str | None:
+    digest = hashlib.sha256()
+    entries = 0
+    for path, folders, files in os.walk(folder):
+        folders[:] = sorted(
+            name for name in folders if name not in (STATE, "__pycache__", ".ipynb_checkpoints")
+        )
+        for name in sorted(files):
+            entries += 1
+            if entries > MOST_ENTRIES:
+                return None
+            state = (Path(path) / name).lstat()
+            digest.update(f"{path}/{name}\0{state.st_size}\0{state.st_mtime_ns}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,207 @@
+"""Run one stage: papermill with our engine, which reports each cell and says why a kernel died."""
+
+from __future__ import annotations
+
+import logging
+import re
+import signal
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import papermill
+from jupyter_client.kernelspec import NoSuchKernel
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import NBClientEngine, papermill_engines
+from papermill.exceptions import PapermillExecutionError
+
+from jupyter_mlops.pipeline.layout import SOURCE_KEY
+from jupyter_mlops.records.run import StageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from jupyter_mlops.execution.kernels import Kernels
+
+ENGINE = "jupyter-mlops"
+START_TIMEOUT = 120
+# Late output of a busy machine is no failure; papermill's own limit is 4 seconds.
+OUTPUT_TIMEOUT = 60
+_ansi = re.compile(r"\x1b\[[0-9;]*m")
+_frame = re.compile(r"(?:Cell In\s*\[(\d+)\]|File <ipython-input-(\d+)[^>]*>)[,:]\s*(?:line\s+)?(\d+)")
+_timed = re.compile(r"File <(?:timed exec|timed eval|magic-timeit)>:(\d+)")
+_location = re.compile(r"\(cell (\d+), line (\d+)\)")
+
+logging.getLogger("papermill").addHandler(logging.NullHandler())
+logging.getLogger("papermill").propagate = False
+
+
+@dataclass
+class Watch:
+    """Follow one execution: where it is, and what went wrong."""
+
+    environment: dict[str, str]
+    log: Path
+    folder: Path
+    kernels: Kernels
+    on_cells: Callable[[int, int], None]
+    deadline: float | None = None
+    done: int = 0
+    total: int = 0
+    error: StageError | None = None
+    returncode: int | None = None
+    started: float = field(default_factory=time.monotonic)
+
+    def remaining(self, _cell: Any = None) -> float | None:
+        """Return the seconds a cell may still take; nbclient reads None as no limit."""
+        return None if self.deadline is None else max(0.1, self.deadline - time.monotonic())
+
+
+class StageClient(PapermillNotebookClient):
+    """papermill's client that tells the watch what happens."""
+
+    def __init__(self, nb_man: Any, watch: Watch, **options: Any) -> None:
+        self.watch = watch
+        watch.total = sum(cell.cell_type == "code" for cell in nb_man.nb.cells)
+        super().__init__(
+            nb_man,
+            timeout_func=watch.remaining,
+            iopub_timeout=OUTPUT_TIMEOUT,
+            on_cell_executed=self._cell_done,
+            on_cell_error=self._cell_failed,
+            resources={"metadata": {"path": str(watch.folder)}},
+            **options,
+        )
+
+    def start_new_kernel(self, **options: Any) -> Any:
+        """Start the kernel with the stage's environment; what it writes to stderr goes to the log."""
+        with self.watch.log.open("ab") as log:
+            started = super().start_new_kernel(env=self.watch.environment, stdout=log, stderr=log, **options)
+        self.watch.kernels.add(self.km.provisioner.pid)
+        return started
+
+    def papermill_execute_cells(self) -> None:
+        """Run the cells; a kernel that won't answer any more is ended, not asked."""
+        process = self.km.provisioner.process
+        try:
+            super().papermill_execute_cells()
+        except BaseException:
+            self.shutdown_kernel = "immediate"
+            raise
+        finally:
+            self.watch.returncode = process.poll()
+            self.watch.kernels.remove(process.pid)
+
+    def _cell_done(self, cell: Any, cell_index: int, execute_reply: Any) -> None:  # noqa: ARG002 - nbclient's names
+        self.watch.done += 1
+        self.watch.on_cells(self.watch.done, self.watch.total)
+
+    def _cell_failed(self, cell: Any, cell_index: int, execute_reply: Any) -> None:  # noqa: ARG002 - nbclient's names
+        self.watch.error = _error_of(cell, execute_reply["content"])
+
+
+class StageEngine(NBClientEngine):
+    """papermill's engine with our client; ``watch`` comes through papermill's engine options."""
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> None:
+        """Run the notebook's cells."""
+        client = StageClient(
+            nb_man,
+            options["watch"],
+            kernel_name=kernel_name,
+            startup_timeout=options.get("start_timeout", START_TIMEOUT),
+            log=logging.getLogger("papermill"),
+        )
+        client.execute()
+
+
+papermill_engines.register(ENGINE, StageEngine)
+
+
+def execute(notebook: Path, output: Path, parameters: dict[str, Any], watch: Watch) -> StageError | None:
+    """Execute a compiled stage; return what went wrong, or None. The executed notebook is there either way.
+
+    Args:
+        notebook: the compiled stage.
+        output: where the executed notebook goes.
+        parameters: values that differ from the compiled ones.
+        watch: is told of each cell that is done.
+    """
+    limit = watch.remaining()
+    try:
+        papermill.execute_notebook(
+            str(notebook),
+            str(output),
+            parameters=parameters,
+            engine_name=ENGINE,
+            progress_bar=False,
+            log_output=False,
+            start_timeout=START_TIMEOUT,
+            watch=watch,
+        )
+    except PapermillExecutionError as error:
+        return watch.error or StageError(type=error.ename, message=error.evalue)
+    except CellTimeoutError:
+        return StageError(
+            type="Timeout",
+            message=f"the stage took longer than its {limit or 0:g} s; give it more with --timeout",
+        )
+    except DeadKernelError:
+        return _death(watch)
+    except NoSuchKernel as error:
+        return StageError(
+            type="NoSuchKernel", message=f"there is no kernel {error.name!r}; see `jupyter kernelspec list`"
+        )
+    except RuntimeError as error:
+        # nbclient's word for a kernel that never answered.
+        return (
+            _death(watch)
+            if watch.returncode is not None
+            else StageError(type="RuntimeError", message=str(error))
+        )
+    return None
+
+
+def _death(watch: Watch) -> StageError:
+    code = watch.returncode
+    tail = watch.log.read_text(errors="replace").strip().splitlines()[-20:] if watch.log.is_file() else []
+    if watch.kernels.stopped:
+        return StageError(type="Interrupted", message="the run was interrupted")
+    if code is not None and code < 0:
+        name = signal.Signals(-code).name if -code in set(signal.Signals) else str(-code)
+        why = "; most often memory ran out" if -code == signal.SIGKILL else ""
+        return StageError(
+            type="KernelDied", message=f"the kernel was killed by {name}{why}", traceback="\n".join(tail)
+        )
+    ending = f" with exit code {code}" if code is not None else ""
+    return StageError(type="KernelDied", message=f"the kernel ended{ending}", traceback="\n".join(tail))
+
+
+def _error_of(cell: Any, content: dict[str, Any]) -> StageError:
+    """Turn a kernel's error reply into the notebook's own cell and line."""
+    text = _ansi.sub("", "\n".join(content.get("traceback") or ()))
+    message = _ansi.sub("", str(content.get("evalue", "")))
+    index = cell.metadata.get(SOURCE_KEY, {}).get("source_cell")
+    line = _line(text, content.get("execution_count"), cell.source)
+    located = _location.search(message)
+    if index is None and located:
+        index, line = int(located[1]), int(located[2])
+    return StageError(
+        type=str(content.get("ename", "Error")),
+        message=message,
+        cell=index,
+        line=line if index is not None else None,
+        traceback=text,
+    )
+
+
+def _line(traceback: str, count: int | None, source: str) -> int | None:
+    lines = [int(found[3]) for found in _frame.finditer(traceback) if int(found[1] or found[2]) == count]
+    timed = [int(number) for number in _timed.findall(traceback)]
+    if timed and source.lstrip().startswith("%%"):
+        # %%time runs the lines below it as a file of their own.
+        return timed[-1] + source[: source.index("%%")].count("\n") + 1
+    return lines[-1] if lines else None

@@ -1,0 +1,156 @@
+"""How a run looks in a terminal: a bar a stage, then a summary."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from jupyter_mlops.records.base import to_builtins
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+    from jupyter_mlops.records.run import Run, StageRun
+
+STYLES = {"executed": "green", "cached": "cyan", "failed": "bold red", "skipped": "yellow", "running": "blue"}
+MARKS = {
+    "executed": "done",
+    "cached": "cached",
+    "failed": "FAILED",
+    "skipped": "skipped",
+    "running": "running",
+}
+_SETTLED = ("executed", "cached", "failed", "skipped")
+
+
+@contextmanager
+def progress(console: Console) -> Iterator[Callable[[Run], None]]:
+    """Show a run's progress until the block ends: bars in a terminal, else a line for each change."""
+    if not console.is_terminal:
+        yield _Lines(console)
+        return
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.completed:.0f}/{task.total:.0f} cells"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=console) as bars:
+        yield _Bars(bars)
+
+
+def document(run: Run) -> dict[str, Any]:
+    """Return the document of ``--json``."""
+    built: dict[str, Any] = to_builtins(run)
+    return built
+
+
+def summary(console: Console, run: Run) -> None:
+    """Print what ran, and what came of it."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("stage", "status", "seconds", "why"):
+        table.add_column(title, justify="right" if title == "seconds" else "left")
+    for stage in run.stages:
+        seconds = f"{stage.seconds:.1f}" if stage.seconds else ""
+        table.add_row(escape(stage.name), _mark(stage), seconds, escape(stage.reason))
+    console.print(table)
+    for dataset in run.datasets:
+        console.print(f"dataset  {escape(dataset.name)}@{str(dataset.version)[:12]}")
+    for model in run.models:
+        console.print(f"model    {escape(model.name)}/{model.version}")
+    for name, value in run.metrics.items():
+        console.print(f"metric   {escape(name)} = {value:.6g}")
+    for gate in run.gates:
+        verdict = "[green]passed[/]" if gate.passed else "[bold red]blocked[/]"
+        console.print(f"gate     {escape(gate.model)}/{gate.version}: {verdict}")
+        for condition in gate.conditions:
+            console.print(f"           {escape(_condition(condition))}")
+    style = "green" if run.status == "succeeded" else "bold red"
+    console.print(f"run      {run.run_id}: [{style}]{run.status}[/]")
+
+
+def failures(console: Console, run: Run) -> None:
+    """Print each failed stage on a few lines: where, what, and where to look."""
+    for stage in run.stages:
+        error = stage.error
+        if error is None:
+            continue
+        where = "" if error.cell is None else f", cell {error.cell}"
+        where += "" if error.line is None else f", line {error.line}"
+        first, *more = error.message.splitlines() or [""]
+        console.print(
+            f"[bold red]failed[/] {escape(f'{stage.name}{where}: {error.type}: {first}')}", soft_wrap=True
+        )
+        for line in more[:5]:
+            console.print(f"       {escape(line)}", soft_wrap=True)
+        if stage.executed:
+            console.print(f"       executed notebook: {escape(stage.executed)}", soft_wrap=True)
+
+
+class _Lines:
+    """Print a line when a stage begins and when it ends."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._seen: dict[str, str] = {}
+
+    def __call__(self, run: Run) -> None:
+        for stage in run.stages:
+            if stage.status != "pending" and self._seen.get(stage.name) != stage.status:
+                self._seen[stage.name] = stage.status
+                seconds = f" in {stage.seconds:.1f} s" if stage.seconds else ""
+                why = f" ({stage.reason})" if stage.reason else ""
+                self._console.print(
+                    f"{stage.name}: {MARKS[stage.status]}{seconds}{escape(why)}", soft_wrap=True
+                )
+
+
+class _Bars:
+    """Keep a bar for each stage that is in the run."""
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._tasks: dict[str, TaskID] = {}
+
+    def __call__(self, run: Run) -> None:
+        width = max((len(stage.name) for stage in run.stages), default=0)
+        for stage in run.stages:
+            if stage.name not in self._tasks:
+                self._tasks[stage.name] = self._bars.add_task(
+                    escape(stage.name.ljust(width)), total=1, start=False, note="", visible=False
+                )
+            self._show(stage, self._tasks[stage.name])
+
+    def _show(self, stage: StageRun, task: TaskID) -> None:
+        if stage.status == "pending":
+            return
+        bar = self._bars.tasks[self._bars.task_ids.index(task)]
+        if stage.status == "running" and bar.start_time is None:
+            self._bars.start_task(task)
+        settled = stage.status in _SETTLED
+        total = max(stage.cells_total, 1)
+        note = f"{_mark(stage)} [dim]{escape(stage.reason)}[/]"
+        done = total if stage.status in ("executed", "cached") else stage.cells_done
+        self._bars.update(task, completed=done, total=total, note=note, visible=True)
+        if settled and bar.start_time is not None:
+            self._bars.stop_task(task)
+
+
+def _mark(stage: StageRun) -> str:
+    return f"[{STYLES.get(stage.status, 'white')}]{MARKS.get(stage.status, stage.status)}[/]"
+
+
+def _condition(condition: Any) -> str:
+    value = "" if condition.value is None else f" (is {condition.value:.4g})"
+    reason = f": {condition.reason}" if condition.reason else ""
+    return f"{condition.status:<13} {condition.text}{value}{reason}"

@@ -1,0 +1,57 @@
+"""``jupyter mlops run``."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from jupyter_mlops.interfaces.cli._common import console, emit, json_option
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+
+@click.command("run")
+@click.argument("notebook", type=click.Path(path_type=Path))
+@click.option("-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter.")
+@click.option("--stage", "stages", multiple=True, metavar="NAME", help="Run this stage, and what it needs.")
+@click.option("--force", is_flag=True, help="Run even what is unchanged.")
+@click.option("--jobs", type=click.IntRange(min=1), help="Stages at a time (default: the number of cores).")
+@click.option("--engine", default="", metavar="local|ploomber|ray", help="What runs the stages.")
+@click.option("--run-id", default="", hidden=True)
+@json_option
+def command(
+    notebook: Path,
+    params: tuple[str, ...],
+    *,
+    as_json: bool,
+    stages: tuple[str, ...],
+    run_id: str,
+    **options: Any,
+) -> int:
+    """Run a notebook's stages; what is unchanged is not run again.
+
+    Exits with 1 where a stage failed or a gate blocked.
+    """
+    from jupyter_mlops.interfaces.cli import _run_view as view
+    from jupyter_mlops.pipeline.parameters import from_options
+    from jupyter_mlops.workflows.run import blocked, run
+
+    given = from_options(params)
+    signal.signal(signal.SIGTERM, _interrupt)
+    with view.progress(console(stderr=True)) as on_change:
+        finished = run(notebook, params=given, stages=stages, on_change=on_change, run_id=run_id, **options)
+    if as_json:
+        emit(view.document(finished))
+    else:
+        view.summary(console(), finished)
+    view.failures(console(stderr=True), finished)
+    return 1 if finished.status == "failed" or blocked(finished) else 0
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    # A supervisor's way to say Ctrl-C: kernels are ended and the run is recorded as interrupted.
+    raise KeyboardInterrupt

@@ -1,0 +1,246 @@
+"""What must be the same for a stage not to run again, and in which words it is said when it isn't.
+
+A key has named parts (``code``, ``parameter seed``, ``input X from features``, …), so that two keys can be compared
+part by part. Files that a stage read are not in its key, for they are known only once it ran: the planner compares
+them with the record that the key leads to.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from jupyter_mlops.notebook.syntax import parse
+from jupyter_mlops.records.base import canonical_json, digest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from jupyter_mlops.notebook.cells import Notebook
+    from jupyter_mlops.records.pipeline import Pipeline, Stage
+
+CODE, SETUP, ENVIRONMENT, WIRING = "code", "setup", "environment", "wiring"
+PARAMETER, INPUT, MODULE = "parameter ", "input ", "module "
+_LONGEST_PATH = 1024
+
+
+@dataclass(frozen=True)
+class Source:
+    """Hold a stage's code as far as it matters: normalised cells, and those that it is run with.
+
+    ``definitions`` are functions and classes of the stages above: what they read, this stage may read.
+    """
+
+    stage: Stage
+    code: tuple[str, ...]
+    setup: tuple[str, ...]
+    definitions: tuple[str, ...]
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """What runs in this stage's process."""
+        return (*self.setup, *self.code)
+
+
+def source_of(notebook: Notebook, pipeline: Pipeline, stage: Stage) -> Source:
+    """Return the code that a stage runs."""
+    cells = notebook.cells
+    params = [
+        cell.source for cell in cells if cell.cell_type == "code" and cell.tag and cell.tag.kind == "params"
+    ]
+    above = [
+        cells[index].source for name in ancestors(pipeline, stage) for index in pipeline.stage(name).cells
+    ]
+    return Source(
+        stage=stage,
+        code=normalised(cells[index].source for index in stage.cells),
+        setup=(
+            *normalised(_without_literals(text, pipeline.params) for text in params),
+            *normalised(cells[index].source for index in pipeline.setup),
+        ),
+        definitions=tuple(text for source in above for text in _definitions(source)),
+    )
+
+
+def parts(
+    source: Source,
+    *,
+    params: Mapping[str, Any],
+    inputs: Mapping[str, str],
+    environment: str,
+    modules: Mapping[str, str],
+) -> dict[str, str]:
+    """Return the named parts of a stage's key.
+
+    Args:
+        source: the stage's code.
+        params: the values of all parameters; those that the stage can't see are left out.
+        inputs: the fingerprint of each input variable.
+        environment: the digest of interpreter and packages.
+        modules: the digest of each local module that the code imports, by its path.
+    """
+    stage = source.stage
+    found = {
+        CODE: digest_of(source.code),
+        SETUP: digest_of(source.setup),
+        ENVIRONMENT: environment,
+        WIRING: digest_of([stage.upstream, stage.inputs, stage.outputs, stage.watched]),
+    }
+    for name in visible_params(source, params):
+        found[PARAMETER + name] = _shown(params[name])
+    for variable, content in inputs.items():
+        found[f"{INPUT}{variable} from {stage.producers.get(variable, '?')}"] = content
+    for path, digest in modules.items():
+        found[MODULE + path] = digest
+    return found
+
+
+def key_of(found: Mapping[str, str]) -> str:
+    """Return the SHA-256 of a key's parts, as hex."""
+    return digest_of(dict(found))
+
+
+def explain(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
+    """Say in words how two keys differ; what concerns the user's own doing comes first."""
+    names = sorted({*before, *now}, key=_rank)
+    return tuple(
+        _difference(name, before.get(name), now.get(name))
+        for name in names
+        if before.get(name) != now.get(name)
+    )
+
+
+def visible_params(source: Source, params: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the parameters whose name stands anywhere in the code, strings and magics included, sorted."""
+    words = set(re.findall(r"\w+", "\n".join((*source.own, *source.definitions))))
+    return tuple(sorted(name for name in params if name in words))
+
+
+def named_paths(texts: Iterable[str], params: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the strings in code and parameters that may name a file, sorted."""
+    found: set[str] = set()
+    for text in texts:
+        for node in ast.walk(_tree(text)):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.add(node.value)
+    found.update(value for value in _strings(list(params.values())))
+    return tuple(sorted(text for text in found if _may_be_path(text)))
+
+
+def imported_names(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return the dotted modules that code imports by statement, sorted; ``from a import b`` gives ``a`` and ``a.b``."""
+    found: set[str] = set()
+    for text in texts:
+        for node in ast.walk(_tree(text)):
+            if isinstance(node, ast.Import):
+                found.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                base = "." * node.level + (node.module or "")
+                found.add(base)
+                glue = "" if base.endswith(".") else "."
+                found.update(f"{base}{glue}{alias.name}" for alias in node.names if alias.name != "*")
+    return tuple(sorted(found))
+
+
+def normalised(sources: Iterable[str]) -> tuple[str, ...]:
+    """Return cells without comments and blank lines; a cell with nothing left is dropped."""
+    return tuple(text for text in map(_normalise, sources) if text)
+
+
+def ancestors(pipeline: Pipeline, stage: Stage) -> tuple[str, ...]:
+    """Return the names of the stages above ``stage``, in page order."""
+    found: set[str] = set()
+    pending = list(stage.upstream)
+    while pending:
+        name = pending.pop()
+        if name not in found:
+            found.add(name)
+            pending += pipeline.stage(name).upstream
+    return tuple(other.name for other in pipeline.stages if other.name in found)
+
+
+def _normalise(source: str) -> str:
+    try:
+        parsed = parse(source)
+    except SyntaxError:
+        return source.strip()
+    text = ast.unparse(parsed.tree)
+    first = next((line.strip() for line in source.splitlines() if line.strip()), "")
+    if not first.startswith("%%"):
+        return text
+    # The body of a magic like %%writefile isn't Python: every character counts.
+    return f"{first}\n{text}" if parsed.tree.body else source.strip()
+
+
+def _without_literals(source: str, params: Mapping[str, Any]) -> str:
+    """Return what a params cell computes, without the plain values, which are parts of the key on their own."""
+    tree = _tree(source)
+    kept = [node for node in tree.body if not _is_parameter(node, params)]
+    return ast.unparse(ast.Module(body=kept, type_ignores=[]))
+
+
+def _is_parameter(node: ast.stmt, params: Mapping[str, Any]) -> bool:
+    target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+    if not (
+        isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(target, ast.Name) and target.id in params
+    ):
+        return False
+    try:
+        ast.literal_eval(node.value or ast.Constant(value=None))
+    except ValueError:
+        return False
+    return True
+
+
+def _definitions(source: str) -> list[str]:
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+    return [ast.unparse(node) for node in ast.walk(_tree(source)) if isinstance(node, kinds)]
+
+
+def _tree(source: str) -> ast.Module:
+    try:
+        return parse(source).tree
+    except SyntaxError:
+        return ast.Module(body=[], type_ignores=[])
+
+
+def _strings(value: Any) -> Iterable[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from _strings([*value.keys(), *value.values()])
+    elif isinstance(value, list | tuple | set | frozenset):
+        for item in value:
+            yield from _strings(item)
+
+
+def _may_be_path(text: str) -> bool:
+    return 0 < len(text) <= _LONGEST_PATH and "\n" not in text and "\0" not in text and "://" not in text
+
+
+def _shown(value: Any) -> str:
+    try:
+        return canonical_json(value).decode()
+    except TypeError:
+        return repr(value)
+
+
+def _rank(name: str) -> tuple[int, str]:
+    order = (PARAMETER, CODE, SETUP, MODULE, INPUT, WIRING, ENVIRONMENT)
+    return next(place for place, prefix in enumerate(order) if name.startswith(prefix)), name
+
+
+def _difference(name: str, before: str | None, now: str | None) -> str:
+    if name.startswith(PARAMETER):
+        if before is None or now is None:
+            return f"{name} is {'new' if before is None else 'gone'}"
+        return f"{name} {before} -> {now}"
+    if name.startswith(WIRING):
+        return "what it takes or passes on changed"
+    return (
+        f"{name} changed"
+        if before is not None and now is not None
+        else f"{name} is {'new' if before is None else 'gone'}"
+    )

@@ -1,0 +1,177 @@
+"""Write a notebook's pipeline as a folder that stock ploomber and papermill run: same notebook in, same bytes out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from jupyter_mlops.errors import DataflowError
+from jupyter_mlops.notebook.tags import untagged
+from jupyter_mlops.pipeline import pages
+from jupyter_mlops.pipeline.bindings import last_bindings, top_level_names
+from jupyter_mlops.pipeline.layout import GENERATED, MARKER, PRODUCTS, RESERVED, SOURCE_KEY
+from jupyter_mlops.records.base import canonical_json
+
+if TYPE_CHECKING:
+    from jupyter_mlops.notebook.cells import Cell, Notebook
+    from jupyter_mlops.records.pipeline import Pipeline, Stage
+
+_IMPORT = "from jupyter_mlops.pipeline import handoff as _mlops"
+
+
+def compile_pipeline(
+    notebook: Notebook, pipeline: Pipeline, *, workdir: str, requirements: str
+) -> dict[str, bytes]:
+    """Return the compiled folder: file name to content.
+
+    Args:
+        notebook: the notebook that ``pipeline`` was made from.
+        pipeline: its stages and the variables between them.
+        workdir: the notebook's folder, relative to the compiled folder.
+        requirements: the locked requirements, as they go into ``requirements.txt``.
+
+    Raises:
+        DataflowError: when the notebook has no stage, or a name that ploomber keeps for itself is in the way.
+    """
+    _check(notebook, pipeline)
+    files = {
+        MARKER: pages.pipeline_yaml(pipeline),
+        "params.yaml": pages.params_yaml(pipeline),
+        "requirements.txt": requirements.encode(),
+        "README.md": pages.readme(pipeline),
+        ".gitignore": b"# what a build leaves behind\n/products/\n",
+    }
+    if pipeline.gates:
+        files["gates.yaml"] = pages.gates_yaml(pipeline)
+    for stage in pipeline.stages:
+        files[f"{stage.name}.ipynb"] = stage_notebook(notebook, pipeline, stage, workdir)
+    return files
+
+
+def stage_notebook(notebook: Notebook, pipeline: Pipeline, stage: Stage, workdir: str) -> bytes:
+    """Return one stage as a notebook that papermill runs."""
+    cells = _StageCells(notebook, pipeline, stage, workdir).build()
+    kernelspec = {"display_name": notebook.kernel, "language": notebook.language, "name": notebook.kernel}
+    document = {
+        "cells": cells,
+        "metadata": {
+            "kernelspec": kernelspec,
+            "language_info": {"name": notebook.language},
+            SOURCE_KEY: {"notebook": notebook.name, "stage": stage.name},
+        },
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    return (json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+class _StageCells:
+    """Collect a stage notebook's cells in order."""
+
+    def __init__(self, notebook: Notebook, pipeline: Pipeline, stage: Stage, workdir: str) -> None:
+        self._notebook = notebook
+        self._pipeline = pipeline
+        self._stage = stage
+        self._workdir = workdir
+        self._cells: list[dict[str, Any]] = []
+
+    def build(self) -> list[dict[str, Any]]:
+        pipeline, stage, cells = self._pipeline, self._stage, self._notebook.cells
+        name = pages.name_of(pipeline)
+        self._add("markdown", pages.stage_header(pipeline, stage))
+        call = _call("enter", stage.name, pipeline=name, workdir=self._workdir, params=list(pipeline.params))
+        self._add("code", f"{_IMPORT}\n\n{call}", GENERATED)
+        params = _params_cells(self._notebook)
+        first = params[0].index if params else -1
+        for index in pipeline.setup:
+            if index < first:
+                self._add_original(cells[index])
+        self._add_parameters(params)
+        self._add("code", "_mlops.bind(globals())", GENERATED)
+        for index in pipeline.setup:
+            if index > first:
+                self._add_original(cells[index])
+        inputs = {variable: stage.producers[variable] for variable in stage.inputs}
+        watched = [variable for variable in stage.watched if variable in inputs]
+        self._add("code", _call("load", inputs=inputs, watched=watched), GENERATED)
+        stage_cells = [cells[index] for index in stage.cells]
+        for cell in stage_cells:
+            self._add_original(cell)
+        outputs = last_bindings(stage_cells, stage.outputs)
+        self._add("code", f"{_IMPORT}\n\n{_call('publish', outputs=outputs)}", GENERATED)
+        return self._cells
+
+    def _add_parameters(self, params: list[Cell]) -> None:
+        stage = self._stage
+        product = {"nb": f"{PRODUCTS}/{stage.name}.ipynb", "data": f"{PRODUCTS}/{stage.name}.pkl"}
+        upstream = {
+            name: {"nb": f"{PRODUCTS}/{name}.ipynb", "data": f"{PRODUCTS}/{name}.pkl"}
+            for name in stage.upstream
+        }
+        own = "\n".join(untagged(cell.source) for cell in params)
+        ours = f"upstream = {_literal(upstream)}\nproduct = {_literal(product)}"
+        source = f"{own}\n\n{ours}" if own else ours
+        self._add("code", source, "parameters", source_cell=params[0].index if params else None)
+
+    def _add_original(self, cell: Cell) -> None:
+        if cell.cell_type == "code":
+            self._add("code", untagged(cell.source), source_cell=cell.index)
+
+    def _add(self, kind: str, source: str, *tags: str, source_cell: int | None = None) -> None:
+        metadata: dict[str, Any] = {"tags": list(tags)} if tags else {}
+        if GENERATED in tags:
+            metadata["jupyter"] = {"source_hidden": True}
+        if source_cell is not None:
+            metadata[SOURCE_KEY] = {"source_cell": source_cell}
+        digest = hashlib.sha256(canonical_json([self._stage.name, len(self._cells), source])).hexdigest()
+        cell: dict[str, Any] = {
+            "cell_type": kind,
+            "id": digest[:12],
+            "metadata": metadata,
+            "source": source.splitlines(keepends=True),
+        }
+        if kind == "code":
+            cell |= {"execution_count": None, "outputs": []}
+        self._cells.append(cell)
+
+
+def _check(notebook: Notebook, pipeline: Pipeline) -> None:
+    if not pipeline.stages:
+        raise DataflowError(f"{notebook.name} has no stage", hint="tag a cell with %%mlops stage NAME")
+    for index in (*pipeline.setup, *(cell.index for cell in _params_cells(notebook))):
+        for name in top_level_names(notebook.cells[index]):
+            if name in RESERVED:
+                raise DataflowError(
+                    f"{notebook.name}, cell {index}: the name {name!r} is ploomber's own in a compiled stage",
+                    hint="give it another name",
+                    cell=index,
+                )
+
+
+def _params_cells(notebook: Notebook) -> list[Cell]:
+    return [
+        cell for cell in notebook.cells if cell.cell_type == "code" and cell.tag and cell.tag.kind == "params"
+    ]
+
+
+def _call(function: str, *arguments: Any, **named: Any) -> str:
+    """Write a call of the hand-off, one argument a line where there are several."""
+    positional = [_literal(value) for value in arguments] or ["globals()"]
+    parts = [
+        *positional,
+        *(f"{name}={_literal(value)}" for name, value in named.items() if value not in ([], {})),
+    ]
+    line = f"_mlops.{function}({', '.join(parts)})"
+    if len(line) <= 100:  # noqa: PLR2004 - a line that fits a notebook's cell
+        return line
+    return f"_mlops.{function}(\n" + "".join(f"    {part},\n" for part in parts) + ")"
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_literal(key)}: {_literal(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        inner = ", ".join(_literal(item) for item in value)
+        return f"[{inner}]" if isinstance(value, list) else f"({inner})"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)

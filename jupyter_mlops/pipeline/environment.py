@@ -1,0 +1,93 @@
+"""What the code runs on: the interpreter and the installed packages."""
+
+from __future__ import annotations
+
+import platform
+import re
+import sys
+from collections import deque
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jupyter_mlops.records.base import digest_of
+from jupyter_mlops.records.run import Environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+OURS = "jupyter-mlops"
+
+
+@cache
+def snapshot() -> Environment:
+    """Return the interpreter, and name and version of every installed distribution."""
+    packages = dict(sorted(_installed()))
+    python, system = platform.python_version(), f"{sys.platform}-{platform.machine()}"
+    return Environment(
+        python=python, platform=system, packages=packages, digest=digest_of([python, system, packages])
+    )
+
+
+def lock(modules: Iterable[str]) -> str:
+    """Return the text of a ``requirements.txt``: the distributions behind ``modules``, and all they need, pinned.
+
+    This package and ipykernel, which every stage needs, are always in it. Modules of the standard library, local
+    ones and ones that aren't installed are passed over.
+    """
+    providers = _providers()
+    wanted = {name for module in modules for name in providers.get(module.partition(".")[0], ())}
+    pinned: dict[str, str] = {}
+    pending = deque([OURS, "ipykernel", *sorted(wanted)])
+    while pending:
+        name = canonical(pending.popleft())
+        if name in pinned:
+            continue
+        try:
+            distribution = metadata.distribution(name)
+        except metadata.PackageNotFoundError:
+            continue
+        pinned[name] = distribution.version
+        pending.extend(_needs(distribution))
+    lines = [f"{name}=={version}" for name, version in sorted(pinned.items())]
+    python = ".".join(platform.python_version_tuple()[:2])
+    return "\n".join([f"# Python {python}", *lines]) + "\n"
+
+
+def canonical(name: str) -> str:
+    """Return a distribution's name as package indexes write it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _installed() -> Iterable[tuple[str, str]]:
+    """Yield name and version from the names of ``.dist-info`` folders: a hundredth of the time of reading them."""
+    seen: set[str] = set()
+    for entry in sys.path:
+        folder = Path(entry or ".")
+        if not folder.is_dir():
+            continue
+        for info in sorted(folder.glob("*.dist-info")):
+            name, _, version = info.stem.partition("-")
+            if version and canonical(name) not in seen:
+                seen.add(canonical(name))
+                yield canonical(name), version
+
+
+@cache
+def _providers() -> dict[str, list[str]]:
+    return {module: list(names) for module, names in metadata.packages_distributions().items()}
+
+
+def _needs(distribution: metadata.Distribution) -> list[str]:
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    needed = []
+    for text in distribution.requires or ():
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement:
+            continue
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+            needed.append(requirement.name)
+    return needed

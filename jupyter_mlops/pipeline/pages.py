@@ -1,0 +1,132 @@
+"""The text files of a compiled folder."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+if TYPE_CHECKING:
+    from jupyter_mlops.records.pipeline import Pipeline, Stage
+
+_PLAIN = (bool, int, float, str, type(None))
+
+
+def name_of(pipeline: Pipeline) -> str:
+    """Return the pipeline's name: its notebook's, without the suffix."""
+    return PurePath(pipeline.notebook).stem
+
+
+def pipeline_yaml(pipeline: Pipeline) -> bytes:
+    """Return what ``ploomber build`` reads."""
+    tasks = [_task(stage, plain_params(pipeline)) for stage in pipeline.stages]
+    # Stages are cut out of one notebook, so names that another stage binds look undefined to a static analysis.
+    meta = {"extract_product": False, "extract_upstream": False}
+    text = yaml.safe_dump({"meta": meta, "tasks": tasks}, sort_keys=False, allow_unicode=True, width=100)
+    return (_generated(pipeline) + text).encode()
+
+
+def params_yaml(pipeline: Pipeline) -> bytes:
+    """Return the parameters as papermill's ``-f`` reads them."""
+    lines = [_generated(pipeline).rstrip("\n"), "# papermill NAME.ipynb out.ipynb -f params.yaml"]
+    left_out = sorted(set(pipeline.params) - set(plain_params(pipeline)))
+    if left_out:
+        lines.append(f"# not expressible in YAML, so only in the notebooks: {', '.join(left_out)}")
+    text = yaml.safe_dump(plain_params(pipeline), sort_keys=True, allow_unicode=True)
+    return ("\n".join(lines) + "\n" + text).encode()
+
+
+def gates_yaml(pipeline: Pipeline) -> bytes:
+    """Return the evaluation gates: model and conditions."""
+    gates = [{"model": gate.model, "conditions": list(gate.conditions)} for gate in pipeline.gates]
+    return (
+        _generated(pipeline) + yaml.safe_dump({"gates": gates}, sort_keys=False, allow_unicode=True)
+    ).encode()
+
+
+def readme(pipeline: Pipeline) -> bytes:
+    """Return the folder's README: what it is and how to run it."""
+    name = name_of(pipeline)
+    rows = "\n".join(
+        f"| `{stage.name}.ipynb` | {_code(stage.upstream)} | {_code(stage.inputs)} | {_code(stage.outputs)} |"
+        for stage in pipeline.stages
+    )
+    order = "\n".join(
+        f"papermill {stage.name}.ipynb products/{stage.name}.ipynb" for stage in pipeline.stages
+    )
+    return f"""# {name}, compiled
+
+Made from `{pipeline.notebook}` by `jupyter mlops compile {pipeline.notebook}`. Edit the notebook, not these files.
+
+| stage | after | takes | leaves |
+|---|---|---|---|
+{rows}
+
+Run in this folder:
+
+```
+pip install -r requirements.txt
+ploomber build
+```
+
+or stage by stage (`mkdir -p products` first; parameters by `-p name value`, or all by `-f params.yaml`):
+
+```
+{order}
+```
+
+ploomber takes its parameters from `pipeline.yaml`. Each stage's code works in the notebook's own folder, as the
+notebook does; what it leaves is in `products/`.
+""".encode()
+
+
+def stage_header(pipeline: Pipeline, stage: Stage) -> str:
+    """Return the Markdown that stands on top of a stage's notebook."""
+    numbers = ", ".join(str(index) for index in stage.cells)
+    return (
+        f"# {stage.name}\n\n"
+        f"Made from `{pipeline.notebook}` (cells {numbers}) by `jupyter mlops compile`. Edit the notebook, not this file."
+    )
+
+
+def plain_params(pipeline: Pipeline) -> dict[str, Any]:
+    """Return the parameters that YAML keeps as they are."""
+    return {name: value for name, value in pipeline.params.items() if _is_plain(value)}
+
+
+def _task(stage: Stage, params: dict[str, Any]) -> dict[str, Any]:
+    task: dict[str, Any] = {
+        "name": stage.name,
+        "source": f"{stage.name}.ipynb",
+        "static_analysis": "disable",
+        "product": {"nb": f"products/{stage.name}.ipynb", "data": f"products/{stage.name}.pkl"},
+    }
+    if stage.upstream:
+        task["upstream"] = list(stage.upstream)
+    if params:
+        # A copy: YAML would write the second one as a reference to the first.
+        task["params"] = _copy(params)
+    return task
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copy(item) for key, item in value.items()}
+    return [_copy(item) for item in value] if isinstance(value, list) else value
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_plain(item) for key, item in value.items())
+    return type(value) in _PLAIN
+
+
+def _generated(pipeline: Pipeline) -> str:
+    return f"# Made from {pipeline.notebook} by `jupyter mlops compile`; edit the notebook, not this file.\n"
+
+
+def _code(names: tuple[str, ...]) -> str:
+    return ", ".join(f"`{name}`" for name in names) or "-"

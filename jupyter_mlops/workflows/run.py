@@ -1,0 +1,273 @@
+"""Run a notebook: stages that changed, then gates; everything on record."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_mlops import settings as project
+from jupyter_mlops.errors import MlopsError, NotAvailableYetError, NotFoundError, UsageError
+from jupyter_mlops.evaluation.conditions import parse_all
+from jupyter_mlops.execution import planner
+from jupyter_mlops.execution.local import Local
+from jupyter_mlops.execution.scheduler import run_graph
+from jupyter_mlops.notebook import cells
+from jupyter_mlops.pipeline import environment, pages, parameters
+from jupyter_mlops.pipeline.compiler import compile_pipeline
+from jupyter_mlops.pipeline.session import RUN_VARIABLE
+from jupyter_mlops.records.base import canonical_json
+from jupyter_mlops.records.evaluation import ConditionResult, Evaluation
+from jupyter_mlops.records.run import Run, StageError, StageRun
+from jupyter_mlops.store import run_state, stamp
+from jupyter_mlops.store.opened import open_store
+from jupyter_mlops.workflows import build
+from jupyter_mlops.workflows.live import LiveRun
+from jupyter_mlops.workflows.provenance import commit_of
+from jupyter_mlops.workflows.stages import Stages
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from jupyter_mlops.notebook.cells import Notebook
+    from jupyter_mlops.records.pipeline import Gate, Pipeline
+    from jupyter_mlops.records.run import NamedVersion
+    from jupyter_mlops.settings import Settings
+    from jupyter_mlops.store.opened import Store
+
+ENGINES = ("local", "ploomber", "ray")
+_NOT_SELECTED = "not asked for"
+
+
+def run(  # noqa: PLR0913 - what a person may want of a run
+    notebook: Path,
+    *,
+    params: Mapping[str, Any] | None = None,
+    stages: Sequence[str] = (),
+    force: bool = False,
+    jobs: int | None = None,
+    engine: str = "",
+    on_change: Callable[[Run], None] | None = None,
+    run_id: str = "",
+) -> Run:
+    """Run a notebook's stages and judge its gates; what is unchanged is not run again.
+
+    Args:
+        notebook: the notebook's path.
+        params: values for its parameters; texts are read by the type of the notebook's own value.
+        stages: run these and what they need; all of them where empty.
+        force: run the stages asked for even where nothing changed.
+        jobs: how many at a time; default: the number of cores.
+        engine: ``local``; default: the project's setting.
+        on_change: is told the run's record each time that it changes.
+        run_id: the run's id, where somebody chose it beforehand.
+
+    Raises:
+        NotebookError: when the notebook can't be read or cut into stages.
+        UsageError: when a parameter, stage or engine isn't one.
+        KeyboardInterrupt: when it was interrupted; the run is on record as failed then.
+    """
+    notebook = notebook.resolve()
+    page, pipeline = build.load(notebook)
+    settings = project.load(notebook.parent)
+    _check_engine(engine or settings.engine)
+    given = dict(params or {})
+    values = parameters.resolve(pipeline.params, given)
+    chosen = _choose(pipeline, stages)
+    for gate in pipeline.gates:
+        parse_all(gate.conditions, gate.model)
+    run_id = run_id or run_state.new_id()
+    with run_state.alive(settings, run_id):
+        return _Running(settings, notebook, page, pipeline, run_id).go(
+            values,
+            {name: values[name] for name in given},
+            chosen,
+            force=force,
+            jobs=jobs,
+            on_change=on_change,
+        )
+
+
+class _Running:
+    """One run, from its first record to its last."""
+
+    def __init__(
+        self, settings: Settings, path: Path, notebook: Notebook, pipeline: Pipeline, run_id: str
+    ) -> None:
+        self._settings = settings
+        self._path = path
+        self._notebook = notebook
+        self._pipeline = pipeline
+        self._run_id = run_id
+        self._store: Store = open_store(settings)
+
+    def go(
+        self,
+        values: dict[str, Any],
+        overrides: dict[str, Any],
+        chosen: tuple[str, ...],
+        *,
+        force: bool,
+        jobs: int | None,
+        on_change: Callable[[Run], None] | None,
+    ) -> Run:
+        live = LiveRun(self._settings, self._first_record(values, chosen), on_change)
+        work = Stages(
+            notebook=self._notebook,
+            pipeline=self._pipeline,
+            name=pages.name_of(self._pipeline),
+            folder=self._path.parent,
+            params=values,
+            overrides=overrides,
+            store=self._store,
+            engine=self._engine(),
+            live=live,
+            force=force,
+        )
+        upstream = {name: self._pipeline.stage(name).upstream for name in chosen}
+        try:
+            run_graph(
+                upstream,
+                work.do,
+                jobs=jobs or min(_cores(), max(1, len(chosen))),
+                on_skipped=lambda name, cause: live.update_stage(
+                    name, status="skipped", reason=f"stage {cause} failed"
+                ),
+                on_interrupt=work.engine.stop,
+            )
+            return self._finish(live, work)
+        except BaseException as error:
+            _give_up(live, error)
+            raise
+
+    def _first_record(self, values: dict[str, Any], chosen: tuple[str, ...]) -> Run:
+        stages = tuple(
+            StageRun(name=stage.name, status="pending")
+            if stage.name in chosen
+            else StageRun(name=stage.name, status="skipped", reason=_NOT_SELECTED)
+            for stage in self._pipeline.stages
+        )
+        objects = self._store.objects
+        return Run(
+            run_id=self._run_id,
+            status="running",
+            notebook=_relative(self._path, self._settings.root),
+            stages=stages,
+            params=values,
+            notebook_digest=objects.put_bytes(cells.read_bytes(self._path)),
+            environment=objects.put_bytes(canonical_json(environment.snapshot())),
+            commit=commit_of(self._path.parent),
+            suggested=self._pipeline.suggested,
+            created_at=stamp.now(),
+            author=stamp.author(),
+        )
+
+    def _engine(self) -> Local:
+        """Compile the notebook into the run's own folder, where no other run writes."""
+        folder = run_state.folder(self._settings, self._run_id) / "pipeline"
+        workdir = os.path.relpath(self._path.parent, folder)
+        folder.mkdir(parents=True)
+        files = compile_pipeline(self._notebook, self._pipeline, workdir=workdir, requirements="")
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+        return Local(folder, {RUN_VARIABLE: self._run_id, project.ROOT_VARIABLE: str(self._settings.root)})
+
+    def _finish(self, live: LiveRun, work: Stages) -> Run:
+        failed = any(stage.status == "failed" for stage in live.run.stages)
+        order = [stage.name for stage in self._pipeline.stages if stage.name in work.done]
+        done = [work.done[name] for name in order]
+        models = tuple(dict.fromkeys(model for execution in done for model in execution.models))
+        live.update(
+            datasets=tuple(dict.fromkeys(item for execution in done for item in execution.datasets)),
+            models=models,
+            metrics={name: value for execution in done for name, value in execution.metrics.items()},
+            parents=tuple(str(execution.ref) for execution in done),
+        )
+        partly = failed or any(stage.reason == _NOT_SELECTED for stage in live.run.stages)
+        gates = tuple(self._judge(gate, models, partly=partly) for gate in self._pipeline.gates)
+        finished = live.update(gates=tuple(gate for gate in gates if gate is not None))
+        finished = _with_end(finished, "failed" if failed else "succeeded")
+        self._store.ledger.append(finished)
+        if work.executed:
+            from jupyter_mlops.registry.models import Registry
+
+            Registry(self._settings).log_run(finished)
+        return live.update(status=finished.status, finished_at=finished.finished_at)
+
+    def _judge(self, gate: Gate, models: Sequence[NamedVersion], *, partly: bool) -> Evaluation | None:
+        """Evaluate a gate on this run's version; None where the run was never meant to make one."""
+        from jupyter_mlops.workflows.evaluate import evaluate_gate
+
+        versions = [int(model.version) for model in models if model.name == gate.model]
+        if not versions:
+            reason = f"no stage of this run logged a model {gate.model!r} (mlops.log_model)"
+            return None if partly else _blocked(gate, 0, self._run_id, reason)
+        try:
+            return evaluate_gate(self._settings, gate, versions[-1], run_id=self._run_id)
+        except MlopsError as error:
+            return _blocked(gate, versions[-1], self._run_id, str(error))
+
+
+def blocked(run: Run) -> bool:
+    """Say whether a gate of the run said no."""
+    return any(not gate.passed for gate in run.gates)
+
+
+def _give_up(live: LiveRun, error: BaseException) -> None:
+    why = "the run was interrupted" if isinstance(error, KeyboardInterrupt) else f"the run broke off: {error}"
+    for stage in live.run.stages:
+        if stage.status == "running":
+            live.update_stage(stage.name, status="failed", error=StageError(type="Interrupted", message=why))
+        elif stage.status == "pending":
+            live.update_stage(stage.name, status="skipped", reason=why)
+    live.update(status="failed", finished_at=stamp.now())
+
+
+def _with_end(run: Run, status: str) -> Run:
+    import msgspec
+
+    return msgspec.structs.replace(run, status=status, finished_at=stamp.now())
+
+
+def _blocked(gate: Gate, version: int, run_id: str, reason: str) -> Evaluation:
+    conditions = tuple(
+        ConditionResult(text=text, status="not evaluated", reason=reason) for text in gate.conditions
+    )
+    return Evaluation(
+        model=gate.model,
+        version=version,
+        passed=False,
+        conditions=conditions,
+        run_id=run_id,
+        created_at=stamp.now(),
+        author=stamp.author(),
+    )
+
+
+def _choose(pipeline: Pipeline, names: Sequence[str]) -> tuple[str, ...]:
+    known = [stage.name for stage in pipeline.stages]
+    for name in names:
+        if name not in known:
+            error = NotFoundError.of("stage", name, known)
+            raise UsageError(error.message, hint=error.hint)
+    return planner.selection(pipeline, names)
+
+
+def _check_engine(engine: str) -> None:
+    if engine not in ENGINES:
+        error = NotFoundError.of("engine", engine, ENGINES)
+        raise UsageError(error.message, hint=error.hint or f"one of {', '.join(ENGINES)}")
+    if engine == "ploomber":
+        raise NotAvailableYetError(
+            "engine ploomber", hint="jupyter mlops compile NB, then `ploomber build` in that folder"
+        )
+    if engine != "local":
+        raise NotAvailableYetError(f"engine {engine}", hint="use the engine local")
+
+
+def _relative(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
