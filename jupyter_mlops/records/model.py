@@ -72,7 +72,10 @@ class ModelVersion(Record, frozen=True, kw_only=True):
 
 
 class Promotion(Record, frozen=True, kw_only=True):
-    """Record that an alias was moved; ``previous`` is the version it pointed at before, if any."""
+    """Record that an alias was moved; ``previous`` is the version it pointed at before, if any.
+
+    ``override`` when a gate said no and the ``reason`` outweighed it; ``rollback`` when it went back.
+    """
 
     name: str
     version: int
@@ -80,6 +83,7 @@ class Promotion(Record, frozen=True, kw_only=True):
     previous: int | None = None
     reason: str = ""
     override: bool = False
+    rollback: bool = False
 
     @property
     def ref(self) -> Ref:

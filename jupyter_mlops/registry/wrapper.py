@@ -13,4 +13,6 @@ def python_model(model: Any) -> Any:
     def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, ARG001 - see above
         return model.predict(model_input)
 
-    return type("Wrapped", (pyfunc.PythonModel,), {"predict": predict})()
+    # With its attribute set MLflow doesn't warn, at every load, that there are no annotations.
+    body = {"predict": predict, "_skip_type_hint_validation": True}
+    return type("Wrapped", (pyfunc.PythonModel,), body)()

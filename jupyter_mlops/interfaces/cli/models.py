@@ -1,0 +1,188 @@
+"""``jupyter mlops models``: model versions and their life."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from jupyter_mlops.errors import NotAvailableYetError
+from jupyter_mlops.interfaces.cli._common import console, emit, json_option
+
+if TYPE_CHECKING:
+    from jupyter_mlops.records.model import Promotion
+    from jupyter_mlops.workflows.models import Comparison, VersionView
+
+SHORT = 12
+
+
+@click.group("models")
+def command() -> None:
+    """List, show, compare, promote and roll back model versions; MODEL is NAME, NAME/NUMBER or NAME@ALIAS."""
+
+
+@command.command("list")
+@click.argument("name", required=False)
+@json_option
+def list_(name: str | None, as_json: bool) -> None:
+    """List model versions with their aliases and the result of their gates."""
+    from jupyter_mlops import settings
+    from jupyter_mlops.workflows import models
+
+    found = models.list_models(settings.load(), name)
+    if as_json:
+        emit([_document(view) for view in found])
+    elif not found:
+        click.echo("there is no model yet; register one with mlops.log_model(model, name) in a notebook")
+    else:
+        _show_list(found)
+
+
+@command.command("show")
+@click.argument("model")
+@json_option
+def show(model: str, as_json: bool) -> None:
+    """Show a version: what it takes, what it was made from, how it was judged."""
+    from jupyter_mlops import settings
+    from jupyter_mlops.workflows import models
+
+    view = models.show(settings.load(), model)
+    if as_json:
+        emit(_document(view))
+    else:
+        _show_version(view)
+
+
+@command.command("compare")
+@click.argument("left")
+@click.argument("right")
+@json_option
+def compare(left: str, right: str, as_json: bool) -> None:
+    """Set two versions side by side: metrics, parameters, data, gates."""
+    from jupyter_mlops import settings
+    from jupyter_mlops.workflows import models
+
+    found = models.compare(settings.load(), left, right)
+    if as_json:
+        emit(found)
+    else:
+        _show_comparison(found)
+
+
+@command.command("promote")
+@click.argument("model")
+@click.option("--alias", default="champion", show_default=True, help="champion, challenger or shadow.")
+@click.option("--override", metavar="REASON", help="Promote against a failed gate; the reason is recorded.")
+@json_option
+def promote(model: str, alias: str, override: str | None, as_json: bool) -> None:
+    """Point an alias at a version; a version whose gate failed is refused."""
+    from jupyter_mlops import settings
+    from jupyter_mlops.workflows import models
+
+    _report(models.promote(settings.load(), model, alias, override), as_json)
+
+
+@command.command("rollback")
+@click.argument("name")
+@click.option("--alias", default="champion", show_default=True, help="champion, challenger or shadow.")
+@click.option("--reason", default="", help="Why; it is recorded.")
+@json_option
+def rollback(name: str, alias: str, reason: str, as_json: bool) -> None:
+    """Point an alias back at the version that held it before."""
+    from jupyter_mlops import settings
+    from jupyter_mlops.workflows import models
+
+    _report(models.rollback(settings.load(), name, alias, reason), as_json)
+
+
+@command.command("card", context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def card(**_: Any) -> None:
+    """Write a model card (not available yet)."""
+    raise NotAvailableYetError("jupyter mlops models card")
+
+
+def _report(moved: Promotion, as_json: bool) -> None:
+    if as_json:
+        emit(moved)
+        return
+    if moved.previous == moved.version:
+        click.echo(f"{moved.name}/{moved.version} is {moved.alias} already")
+        return
+    before = f" (before: {moved.previous})" if moved.previous is not None else ""
+    override = ", overriding its gates" if moved.override else ""
+    click.echo(f"{moved.name}/{moved.version} is {moved.alias} now{before}{override}")
+
+
+def _document(view: VersionView) -> dict[str, Any]:
+    """Return one flat document: the record's fields, and beside them where the version stands."""
+    from jupyter_mlops.records.base import to_builtins
+
+    where = {"ref": str(view.model.ref), "aliases": list(view.aliases), "gate": view.gate}
+    return {**to_builtins(view.model), **where, "evaluations": to_builtins(view.evaluations)}
+
+
+def _show_list(found: list[VersionView]) -> None:
+    from rich.table import Table
+
+    table = Table("model", "aliases", "gate", "metrics", "run", "registered", box=None, pad_edge=False)
+    for view in found:
+        model = view.model
+        table.add_row(
+            f"{model.name}/{model.version}",
+            ", ".join(view.aliases),
+            view.gate,
+            ", ".join(f"{name} {value:.4g}" for name, value in list(model.metrics.items())[:3]),
+            model.run_id,
+            model.created_at[:16].replace("T", " "),
+        )
+    console().print(table)
+
+
+def _show_version(view: VersionView) -> None:
+    model = view.model
+    signature = ", ".join(f"{tensor.name} {tensor.datatype}" for tensor in model.signature.inputs)
+    outputs = ", ".join(f"{tensor.name} {tensor.datatype}" for tensor in model.signature.outputs)
+    lines = [
+        f"{model.name}/{model.version}" + (f"  {', '.join(view.aliases)}" if view.aliases else ""),
+        f"registered  {model.created_at[:19].replace('T', ' ')} by {model.author}",
+        f"takes       {signature}",
+        f"gives       {outputs}",
+        f"bundle      {model.bundle[:SHORT]}",
+        f"mlflow run  {model.mlflow_run[:SHORT]}",
+    ]
+    if model.run_id:
+        lines.append(f"run         {model.run_id}, stage {model.stage}")
+    lines += [f"data        {_short(dataset)}" for dataset in model.datasets]
+    if model.test is not None:
+        lines.append(f"judged on   {_short(model.test.dataset)}, target {model.test.target}")
+    lines += [f"metric      {name} = {value:.6g}" for name, value in model.metrics.items()]
+    lines += [f"parameter   {name} = {value}" for name, value in model.params.items()]
+    for evaluation in view.evaluations:
+        lines.append(
+            f"gate        {'passed' if evaluation.passed else 'failed'} {evaluation.created_at[:16]}"
+        )
+        lines += [f"            {condition.text}: {condition.status}" for condition in evaluation.conditions]
+    click.echo("\n".join(lines))
+
+
+def _show_comparison(found: Comparison) -> None:
+    from rich.table import Table
+
+    table = Table("", found.left, found.right, box=None, pad_edge=False)
+    for name, values in found.metrics.items():
+        table.add_row(name, *("" if value is None else f"{value:.6g}" for value in values))
+    for name, pair in found.params.items():
+        table.add_row(name, *("" if value is None else str(value) for value in pair))
+    for name, sides in found.datasets.items():
+        table.add_row(f"data {name}", *("\n".join(_short(ref) for ref in side) for side in sides))
+    table.add_row("gate", *(gate or "none" for gate in found.gates))
+    console().print(table)
+    click.echo("the same bundle" if found.same_bundle else "different bundles")
+    if not found.same_signature:
+        click.echo("different signatures")
+
+
+def _short(ref: str) -> str:
+    name, _, version = ref.removeprefix("dataset/").partition("@")
+    return f"{name}@{version[:SHORT]}"
