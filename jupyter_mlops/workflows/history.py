@@ -97,11 +97,11 @@ class _History:
             yield self.get(f"deployment/{text}")
 
     def _model(self, text: str) -> Record | None:
-        from jupyter_mlops.workflows.models import resolve
-
         name, _, version = re.sub(r"@(?=\d+$)", "/", text).partition("/")
         if version.isdigit():
             return self.get(f"model/{name}@{version}")
+        from jupyter_mlops.workflows.models import resolve
+
         try:
             return resolve(self._settings, text)
         except NotFoundError:
@@ -139,7 +139,6 @@ class _History:
             found += self._sources_of_model(record)
         elif isinstance(record, StageExecution):
             found += [f"dataset/{one.name}@{one.version}" for one in record.datasets]
-            found += self._upstream(record)
         elif isinstance(record, Run):
             # Of a run that a model came from only the stages behind that model matter; they hang on the model's stage.
             found = [ref for ref in found if not ref.startswith("stage/")]
@@ -170,16 +169,6 @@ class _History:
             run = self.get(f"run/{model.run_id}")
             if model.stage and isinstance(run, Run):
                 found.append(f"stage/{PurePath(run.notebook).stem}.{model.stage}@{run.run_id}")
-        return found
-
-    def _upstream(self, stage: StageExecution) -> list[str]:
-        run = self.get(f"run/{stage.run_id}") if stage.run_id else None
-        keys = {one.name: one.key for one in run.stages} if isinstance(run, Run) else {}
-        found = []
-        for name in stage.upstream:
-            # A stage that was cached in this run was executed, and recorded, in an earlier one.
-            execution = self._execution(keys.get(name, ""))
-            found.append(str(execution.ref) if execution else f"stage/{stage.pipeline}.{name}@{stage.run_id}")
         return found
 
     def _execution(self, key: str) -> Record | None:

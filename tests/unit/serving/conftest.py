@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -90,3 +92,16 @@ def app(framed: ServedModel, log: PredictionLog, deployment: Deployment):
     built = ServingApp(framed, log, deployment, Guard(""), limit=1 << 20)
     yield built
     built.close()
+
+
+class Own:
+    """A model by a function of the matrix."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self.predict = function
+
+
+@pytest.fixture(scope="session")
+def make() -> Callable[[Callable[[Any], Any]], ServedModel]:
+    signature = msgspec.structs.replace(ARRAY, outputs=CLASSIFIER[:1])
+    return lambda function: ServedModel(Own(function), manifest(signature))

@@ -1,0 +1,258 @@
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from jupyter_mlops.errors import NotFoundError
+from jupyter_mlops.records.dataset import DatasetVersion
+from jupyter_mlops.records.evaluation import ConditionResult, Evaluation
+from jupyter_mlops.records.model import ModelVersion, Promotion, Signature, TestData
+from jupyter_mlops.records.run import Commit, NamedVersion, Run, StageExecution, StageRun
+from jupyter_mlops.records.serving import Deployment, Prediction
+from jupyter_mlops.settings import Settings
+from jupyter_mlops.store.opened import open_store
+from jupyter_mlops.store.predictions import PredictionLog
+from jupyter_mlops.workflows.history import lineage, open_lineage, shown
+
+DATA, TEST = "4f2a" + "0" * 60, "77aa" + "1" * 60
+OLD, NEW = "20261120-100000-aaaaaa", "20261121-080000-bbbbbb"
+PREDICTION = "0193a1b2-7777-7000-8000-000000000001"
+
+
+def dataset(name: str, version: str) -> DatasetVersion:
+    return DatasetVersion(
+        name=name, version=version, source="data/churn.csv", format="csv", size_bytes=12345, rows=1000
+    )
+
+
+def stage(
+    name: str,
+    run: str,
+    *parents: str,
+    datasets: tuple[NamedVersion, ...] = (),
+    models: tuple[NamedVersion, ...] = (),
+) -> StageExecution:
+    return StageExecution(
+        key=f"key-{name}",
+        pipeline="churn",
+        stage=name,
+        run_id=run,
+        cells=(1, 2),
+        source=f"# {name}\nX = 1\ny = 2\nz = 3\nlast = 4",
+        parents=parents,
+        datasets=datasets,
+        models=models,
+    )
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A project where `load` was cached from an older run, and `report` stands beside `train`."""
+    found = Settings(root=tmp_path)
+    model = ModelVersion(
+        name="churn",
+        version=3,
+        bundle="b" * 64,
+        signature=Signature(layout="frame", inputs=(), outputs=()),
+        mlflow_run="m",
+        run_id=NEW,
+        stage="train",
+        datasets=(f"dataset/churn@{DATA}",),
+        test=TestData(dataset=f"dataset/churn-test@{TEST}", target="left", features=("age",)),
+        metrics={"accuracy": 0.81234567},
+        params={"seed": 7},
+        parents=(f"dataset/churn@{DATA}",),
+        created_at="2026-11-21T08:00:05.000000Z",
+        author="ana",
+    )
+    older = msgspec.structs.replace(model, version=2, run_id="", stage="")
+    churn = NamedVersion(name="churn", version=DATA)
+    open_store(found).ledger.append(
+        dataset("churn", DATA),
+        dataset("churn-test", TEST),
+        stage("load", OLD, datasets=(churn,)),
+        stage("train", NEW, f"stage/churn.load@{OLD}", models=(NamedVersion(name="churn", version=3),)),
+        stage("report", NEW, f"stage/churn.train@{NEW}"),
+        Run(
+            run_id=NEW,
+            status="succeeded",
+            notebook="churn.ipynb",
+            stages=tuple(
+                StageRun(name=name, status=status, key=f"key-{name}")
+                for name, status in (("load", "cached"), ("train", "executed"), ("report", "executed"))
+            ),
+            datasets=(churn,),
+            models=(NamedVersion(name="churn", version=3),),
+            params={"seed": 7},
+            commit=Commit(sha="abcdef0123456789", dirty=True),
+            created_at="2026-11-21T08:00:00.000000Z",
+            finished_at="2026-11-21T08:00:10.000000Z",
+        ),
+        older,
+        model,
+        Evaluation(
+            model="churn",
+            version=3,
+            passed=True,
+            conditions=(
+                ConditionResult(text="accuracy >= 0.8", status="passed", value=0.8123, ci=(0.79, 0.83)),
+            ),
+            rows=250,
+            champion=2,
+            parents=("model/churn@3", "model/churn@2", f"dataset/churn-test@{TEST}"),
+            created_at="2026-11-21T08:00:20.000000Z",
+        ),
+        Promotion(
+            name="churn",
+            version=3,
+            alias="champion",
+            previous=2,
+            reason="better",
+            parents=("model/churn@3",),
+            created_at="2026-11-21T08:01:00.000000Z",
+            author="bo",
+        ),
+        Deployment(
+            deployment_id="churn-3-d1",
+            model="churn",
+            version=3,
+            bundle="b" * 64,
+            address="http://127.0.0.1:8080",
+            parents=("model/churn@3",),
+        ),
+    )
+    log = PredictionLog(found.state / "predictions.db")
+    answered = Prediction(
+        prediction_id=PREDICTION,
+        deployment="churn-3-d1",
+        model="churn",
+        version=3,
+        rows=1,
+        inputs={"age": [31]},
+        outputs={"predict": [1], "predict_proba": [[0.2, 0.8]]},
+    )
+    log.append([answered, msgspec.structs.replace(answered, prediction_id="orphan", deployment="gone")])
+    log.close()
+    return found
+
+
+CHAIN = {
+    f"prediction/{PREDICTION}",
+    "deployment/churn-3-d1",
+    "model/churn@3",
+    "evaluation/churn.3@2026-11-21T08:00:20.000000Z",
+    "promotion/churn.champion@2026-11-21T08:01:00.000000Z",
+    f"run/{NEW}",
+    f"stage/churn.train@{NEW}",
+    f"stage/churn.load@{OLD}",
+    f"dataset/churn@{DATA}",
+    f"dataset/churn-test@{TEST}",
+}
+
+
+def test_the_chain_behind_a_prediction_is_whole_and_has_nothing_else(settings: Settings) -> None:
+    chain = lineage(settings, PREDICTION)
+    assert {node.ref for node in chain.nodes} == CHAIN
+    assert not any(node.missing for node in chain.nodes)
+    edges = {(edge.source.partition("@")[0], edge.to.partition("@")[0]) for edge in chain.edges}
+    assert ("stage/churn.load", "stage/churn.train") in edges
+    assert ("dataset/churn", "stage/churn.load") in edges
+    assert ("model/churn", "deployment/churn-3-d1") in edges
+
+
+@pytest.mark.parametrize(
+    "text, start",
+    [
+        (f"prediction/{PREDICTION}", f"prediction/{PREDICTION}"),
+        (PREDICTION[:13], f"prediction/{PREDICTION}"),
+        ("model/churn@3", "model/churn@3"),
+        ("churn/3", "model/churn@3"),
+        ("churn@3", "model/churn@3"),
+        ("churn/2", "model/churn@2"),
+        (NEW, f"run/{NEW}"),
+        (f"run/{NEW}", f"run/{NEW}"),
+        ("churn@4f2a", f"dataset/churn@{DATA}"),
+        ("dataset/churn@4f2a", f"dataset/churn@{DATA}"),
+        ("churn-test", f"dataset/churn-test@{TEST}"),
+        ("deployment/churn-3-d1", "deployment/churn-3-d1"),
+    ],
+)
+def test_all_spellings_find_their_record(settings: Settings, text: str, start: str) -> None:
+    assert lineage(settings, text).start == start
+
+
+def test_a_run_shows_all_its_stages(settings: Settings) -> None:
+    stages = {node.ref for node in lineage(settings, NEW).nodes if node.kind == "stage"}
+    assert stages == {f"stage/churn.load@{OLD}", f"stage/churn.train@{NEW}", f"stage/churn.report@{NEW}"}
+
+
+def test_what_is_unknown_names_what_is_near(settings: Settings) -> None:
+    with pytest.raises(NotFoundError, match="no record 'churn/4'; did you mean churn/3"):
+        lineage(settings, "churn/4")
+
+
+def test_an_empty_project_says_what_can_be_asked_and_stays_empty(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="give a prediction's"):
+        lineage(Settings(root=tmp_path), "anything-at-all")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_parent_is_shown_as_missing(settings: Settings) -> None:
+    chain = lineage(settings, "orphan")
+    assert chain.node("deployment/gone").missing
+    assert "deployment gone  (not on record)" in shown(chain, "text")
+
+
+def test_the_text_reads_from_the_answer_to_the_data(settings: Settings) -> None:
+    text = shown(lineage(settings, PREDICTION), "text")
+    order = [
+        f"prediction {PREDICTION}",
+        "deployment churn-3-d1",
+        "model churn/3",
+        "accuracy 0.8123",
+        "gate passed  250 test rows against version 2",
+        "✓ accuracy >= 0.8: 0.8123 (95% 0.79 to 0.83)",
+        "promotion to champion  version 3, before that version 2, 2026-11-21 08:01:00 UTC by bo",
+        f"run {NEW}  succeeded, churn.ipynb, commit abcdef012345 with changes",
+        "stage train  cells 1, 2",
+        "# train",
+        "… 2 more lines",
+        "stage load",
+        "dataset churn@4f2a00000000  1 000 rows",
+    ]
+    at = [text.find(piece) for piece in order]
+    assert at == sorted(at), text
+    assert -1 not in at, text
+    assert text.count("dataset churn@") == 1
+
+
+def test_mermaid_has_every_node_and_edge(settings: Settings) -> None:
+    chain = lineage(settings, PREDICTION)
+    drawn = shown(chain, "mermaid").splitlines()
+    assert drawn[0] == "flowchart TD"
+    assert len(drawn) == 1 + len(chain.nodes) + len(chain.edges)
+
+
+def test_openlineage_has_an_event_for_the_run_and_each_stage(settings: Settings) -> None:
+    events = open_lineage(settings, lineage(settings, PREDICTION))
+    by_job = {event["job"]["name"]: event for event in events}
+    assert set(by_job) == {"churn", "churn.train", "churn.load"}
+    for event in events:
+        assert {"eventType", "eventTime", "run", "job", "inputs", "outputs", "producer", "schemaURL"} <= set(
+            event
+        )
+        assert str(uuid.UUID(event["run"]["runId"])) == event["run"]["runId"]
+    parent = by_job["churn.train"]["run"]["facets"]["parent"]["run"]["runId"]
+    assert parent == by_job["churn"]["run"]["runId"]
+    made = [one["name"] for one in by_job["churn.train"]["outputs"]]
+    assert made == ["stage/churn.train", "model/churn"]
+
+
+def test_downstream_of_a_dataset_is_what_was_made_from_it(settings: Settings) -> None:
+    chain = lineage(settings, "dataset/churn@4f2a", downstream=True)
+    refs = {node.ref for node in chain.nodes}
+    assert {"model/churn@3", "deployment/churn-3-d1"} <= refs
+    assert "deployment churn-3-d1" in shown(chain, "text")
