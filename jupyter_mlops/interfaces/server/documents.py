@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.errors import NotebookError
 from jupyter_mlops.records.base import to_builtins
-from jupyter_mlops.records.pipeline import Diagnostic
+from jupyter_mlops.records.pipeline import Diagnostic, Pipeline
 
 if TYPE_CHECKING:
-    from jupyter_mlops.records.pipeline import Pipeline, Stage
+    from jupyter_mlops.records.pipeline import Stage
+
+NO_STAGE = "MLO112"
 
 
 def graph_document(content: str | bytes, name: str) -> dict[str, Any]:
-    """Analyse a notebook's text; return its graph, or the diagnostics that say why it has none.
+    """Analyse a notebook's text; return its graph as far as it goes, and what is wrong with it.
 
     The graph is that of ``jupyter mlops graph --format json`` with ``edges`` (the variables from stage to stage),
     ``gates``, ``setup``, ``suggested`` and ``diagnostics`` added.
@@ -21,22 +23,20 @@ def graph_document(content: str | bytes, name: str) -> dict[str, Any]:
     from jupyter_mlops.workflows import build
 
     try:
-        _, pipeline = build.parse(content, name)
+        pipeline, findings = build.examine(content, name)
     except NotebookError as error:
-        empty: dict[str, Any] = {"notebook": name, "params": {}, "stages": [], "edges": [], "gates": []}
-        return {**empty, "setup": [], "suggested": False, "diagnostics": _diagnostics(error)}
+        pipeline, findings = Pipeline(notebook=name), [_finding(error)]
+    if not pipeline.stages:
+        # The panel says in its own words how to make a first stage.
+        findings = [finding for finding in findings if finding.rule != NO_STAGE]
     return {
         **build.graph(pipeline),
         "edges": [edge for stage in pipeline.stages for edge in _edges(stage)],
         "gates": to_builtins(pipeline.gates),
         "setup": list(pipeline.setup),
-        "suggested": _is_suggested(pipeline),
-        "diagnostics": [],
+        "suggested": pipeline.suggested and bool(pipeline.stages),
+        "diagnostics": to_builtins(findings),
     }
-
-
-def _is_suggested(pipeline: Pipeline) -> bool:
-    return pipeline.suggested and bool(pipeline.stages)
 
 
 def _edges(stage: Stage) -> list[dict[str, Any]]:
@@ -49,12 +49,6 @@ def _edges(stage: Stage) -> list[dict[str, Any]]:
     ]
 
 
-def _diagnostics(error: NotebookError) -> list[dict[str, Any]]:
-    found = error.details.get("diagnostics")
-    if not found:
-        cell, line = error.details.get("cell"), error.details.get("line")
-        found = [
-            Diagnostic(rule=error.code, message=error.message, mend=error.hint, cell=cell, line=line),
-        ]
-    diagnostics: list[dict[str, Any]] = to_builtins(found)
-    return diagnostics
+def _finding(error: NotebookError) -> Diagnostic:
+    cell, line = error.details.get("cell"), error.details.get("line")
+    return Diagnostic(rule=error.code, message=error.message, mend=error.hint, cell=cell, line=line)

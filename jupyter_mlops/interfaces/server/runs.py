@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import secrets
 import signal
 import sys
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops import settings as project
@@ -78,12 +76,15 @@ class Runner:
         Raises:
             UsageError: when a parameter's name is none.
         """
-        run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+        from jupyter_mlops.store import run_state
+
+        run_id = run_state.new_id()
         arguments = [str(notebook), "--json", "--run-id", run_id]
         for name, value in params.items():
             if not name.isidentifier():
                 raise UsageError(f"{name!r} is not a parameter's name", hint="parameters are Python names")
-            arguments += ["-p", f"{name}={json.dumps(value)}"]
+            text = value if isinstance(value, str) else json.dumps(value)
+            arguments += ["-p", f"{name}={text}"]
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "jupyter_mlops", "run", *arguments),
             cwd=notebook.parent,
@@ -107,20 +108,23 @@ class Runner:
         # Asked before the state is read: a process that ends in between has written its last state by then.
         alive = process is not None and process.alive
         try:
-            run = to_builtins(run_state.read(project.load(notebook.parent), run_id))
+            run: dict[str, Any] = to_builtins(run_state.read(project.load(notebook.parent), run_id))
         except NotFoundError:
             if process is None:
                 raise
             run = {"run_id": run_id, "status": "running", "notebook": notebook.name, "stages": []}
-        if process is None or alive or run["status"] != "running":
-            return dict(run)
-        return _broken_off(run, process.complaint())
+        if process is None or alive or not _unexplained(run):
+            return run
+        return {**run, "status": "failed", "error": process.complaint()}
 
     def recent(self, notebook: Path) -> list[dict[str, Any]]:
         """Return the notebook's last runs, newest first."""
         from jupyter_mlops.store import run_state
 
-        recorded = run_state.runs(project.load(notebook.parent), notebook.name)
+        settings = project.load(notebook.parent)
+        inside = notebook.is_relative_to(settings.root)
+        name = notebook.relative_to(settings.root).as_posix() if inside else str(notebook)
+        recorded = run_state.runs(settings, name)
         ids = {run.run_id for run in recorded}
         ids |= {each.run_id for each in tuple(self._processes.values()) if each.notebook == notebook}
         return [self.show(notebook, run_id) for run_id in sorted(ids, reverse=True)[:SHOWN]]
@@ -160,7 +164,7 @@ class Runner:
         return process if process is not None and process.notebook == notebook else None
 
 
-def _broken_off(run: dict[str, Any], error: dict[str, str]) -> dict[str, Any]:
-    ends = {"running": "failed", "pending": "skipped"}
-    stages = [{**stage, "status": ends.get(stage["status"], stage["status"])} for stage in run["stages"]]
-    return {**run, "status": "failed", "stages": stages, "error": error}
+def _unexplained(run: dict[str, Any]) -> bool:
+    """Tell whether the run's record doesn't say how it ended."""
+    failed = run["status"] == "failed" and not any(stage.get("error") for stage in run["stages"])
+    return failed or run["status"] == "running"

@@ -1,7 +1,7 @@
 import type { JSX } from 'react';
 
 import type { Evaluation, Run, StageRun } from '../api/types';
-import { RUN_WORDS, STATUS_WORDS, count, duration, figure } from '../model/words';
+import { RUN_WORDS, STATUS_WORDS, count, duration, figure, place } from '../model/words';
 import type { GoTo } from './Problems';
 import { PlaceLink, Problem } from './Problems';
 import { StatusIcon } from './icons';
@@ -27,6 +27,9 @@ export function LastRun({ run, goTo }: { run: Run; goTo: GoTo }): JSX.Element {
           </time>
         </header>
         {run.error && <Problem problem={run.error} />}
+        {run.status === 'running' && run.stages.length === 0 && (
+          <p className="mlops-Wait">Reading the notebook…</p>
+        )}
         <ol className="mlops-Stages">
           {run.stages.map(stage => (
             <StageRow key={stage.name} stage={stage} goTo={goTo} />
@@ -60,7 +63,7 @@ function StageRow(props: { stage: StageRun; goTo: GoTo }): JSX.Element {
             <strong>{error.type}</strong>
             {error.message && `: ${error.message}`}
           </p>
-          <PlaceLink {...error} goTo={goTo} text={`Go to ${linkText(error.cell, error.line)}`} />
+          <PlaceLink {...error} goTo={goTo} text={`Go to ${place(error.cell, error.line)}`} />
           {error.traceback && (
             <details>
               <summary>Traceback</summary>
@@ -163,10 +166,6 @@ function measured(value?: number | null, threshold?: number | null): string {
     typeof threshold === 'number' ? `threshold ${figure(threshold)}` : ''
   ].filter(Boolean);
   return parts.length > 0 ? `${parts.join(', ')}. ` : '';
-}
-
-function linkText(cell?: number | null, line?: number | null): string {
-  return `cell ${(cell ?? 0) + 1}` + (line ? `, line ${line}` : '');
 }
 
 function when(run: Run): string {

@@ -4,7 +4,7 @@ import { Suspense, lazy, useSyncExternalStore } from 'react';
 import type { GraphDocument } from '../api/types';
 import type { Controller } from '../model/controller';
 import type { State } from '../model/state';
-import { isBusy } from '../model/state';
+import { isBusy, isRunnable } from '../model/state';
 import { announcement, count } from '../model/words';
 import { NoNotebook, NoStages } from './EmptyState';
 import { LastRun } from './LastRun';
@@ -42,7 +42,7 @@ export function Panel({ controller, goTo }: Props): JSX.Element {
 function Header(props: { state: State; controller: Controller }): JSX.Element {
   const { state, controller } = props;
   const running = state.run?.status === 'running';
-  const runnable = (state.graph?.stages.length ?? 0) > 0;
+  const runnable = isRunnable(state);
   return (
     <header className="mlops-Header">
       <div className="mlops-Title">
@@ -83,7 +83,7 @@ function summary(graph: GraphDocument | null): string {
     return 'Reading the notebook…';
   }
   if (graph.diagnostics.length > 0) {
-    return `${count(graph.diagnostics.length, 'finding')} to mend first`;
+    return 'Not a pipeline yet';
   }
   const parts = [
     count(graph.stages.length, 'stage'),
@@ -99,36 +99,39 @@ function Pipeline(props: {
   goTo: GoTo;
 }): JSX.Element {
   const { graph, state, goTo } = props;
-  if (graph.diagnostics.length > 0) {
-    return (
-      <section className="mlops-Section" aria-labelledby="mlops-findings">
-        <header>
-          <h2 id="mlops-findings">Not a pipeline yet</h2>
-        </header>
-        <Diagnostics diagnostics={graph.diagnostics} goTo={goTo} />
-      </section>
-    );
-  }
-  if (graph.stages.length === 0) {
-    return <NoStages />;
-  }
   return (
-    <section className="mlops-Section" aria-labelledby="mlops-pipeline">
-      <header>
-        <h2 id="mlops-pipeline">Pipeline</h2>
-        {graph.suggested && <span className="mlops-Chip">Suggested</span>}
-      </header>
-      {graph.suggested && (
-        <p className="mlops-Note">
-          No cell is tagged yet; these stages are read from the headings and the
-          data flow. Tag a cell to decide for yourself.
-        </p>
+    <>
+      {graph.diagnostics.length > 0 && (
+        <section className="mlops-Section" aria-labelledby="mlops-findings">
+          <header>
+            <h2 id="mlops-findings">To mend first</h2>
+            <span className="mlops-When">
+              {count(graph.diagnostics.length, 'finding')}
+            </span>
+          </header>
+          <Diagnostics diagnostics={graph.diagnostics} goTo={goTo} />
+        </section>
       )}
-      <Suspense fallback={<div className="mlops-Graph" aria-busy="true" />}>
-        <Graph graph={graph} run={state.run} goTo={goTo} />
-      </Suspense>
-      <Parameters params={graph.params} />
-    </section>
+      {graph.stages.length > 0 && (
+        <section className="mlops-Section" aria-labelledby="mlops-pipeline">
+          <header>
+            <h2 id="mlops-pipeline">Pipeline</h2>
+            {graph.suggested && <span className="mlops-Chip">Suggested</span>}
+          </header>
+          {graph.suggested && (
+            <p className="mlops-Note">
+              No cell is tagged yet; these stages are read from the headings and
+              the data flow. Tag a cell to decide for yourself.
+            </p>
+          )}
+          <Suspense fallback={<div className="mlops-Graph" aria-busy="true" />}>
+            <Graph graph={graph} run={state.run} goTo={goTo} />
+          </Suspense>
+          <Parameters params={graph.params} />
+        </section>
+      )}
+      {graph.stages.length + graph.diagnostics.length === 0 && <NoStages />}
+    </>
   );
 }
 

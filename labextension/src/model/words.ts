@@ -54,7 +54,7 @@ export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }
 
-/** Cells as a person counts them: `cell 3`, `cells 3–5`, `cells 3, 5`. */
+/** Cells by the numbers that all messages call them by, from 0: `cell 3`, `cells 3–5`, `cells 3, 5`. */
 export function cellRange(cells: readonly number[]): string {
   const ranges: [number, number][] = [];
   for (const cell of cells) {
@@ -66,17 +66,17 @@ export function cellRange(cells: readonly number[]): string {
     }
   }
   const shown = ranges.map(([from, to]) =>
-    from === to ? `${from + 1}` : `${from + 1}–${to + 1}`
+    from === to ? `${from}` : `${from}–${to}`
   );
   return `${cells.length === 1 ? 'cell' : 'cells'} ${shown.join(', ')}`;
 }
 
-/** `cell 4, line 2` as a person counts: cells are 0-based on the wire. */
+/** `cell 4, line 2`. */
 export function place(cell?: number | null, line?: number | null): string {
   if (cell === undefined || cell === null) {
     return '';
   }
-  return `cell ${cell + 1}` + (line ? `, line ${line}` : '');
+  return `cell ${cell}` + (line ? `, line ${line}` : '');
 }
 
 /** Names in a line; what is beyond `most` is counted. */
