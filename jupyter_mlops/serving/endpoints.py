@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
@@ -9,7 +10,6 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from jupyter_mlops import __version__
 from jupyter_mlops.serving.metrics import CONTENT_TYPE, Metrics
 from jupyter_mlops.serving.problems import RequestError, UnknownModelError
 
@@ -88,7 +88,7 @@ class _Endpoints:
 
 
 async def _server(_request: Request) -> Response:
-    about = {"name": "jupyter-mlops", "version": __version__, "extensions": ["binary_tensor_data"]}
+    about = {"name": "jupyter-mlops", "version": _own_version(), "extensions": ["binary_tensor_data"]}
     return JSONResponse(about)
 
 
@@ -105,7 +105,7 @@ async def _ping(_request: Request) -> Response:
 
 
 async def _version(_request: Request) -> Response:
-    return PlainTextResponse(__version__)
+    return PlainTextResponse(_own_version())
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
@@ -117,6 +117,14 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
 
 async def _on_request_error(_request: Request, error: Exception) -> Response:
     return JSONResponse({"error": str(error)}, getattr(error, "status", 400))
+
+
+def _own_version() -> str:
+    # Asked of the installation: the package itself stands above this one.
+    try:
+        return metadata.version("jupyter-mlops")
+    except metadata.PackageNotFoundError:
+        return "unknown"
 
 
 def _described(tensor: Tensor) -> dict[str, Any]:

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from jupyter_mlops.serving.app import ServingApp
     from jupyter_mlops.store.predictions import PredictionLog
 
-GOOD = {"inputs": {"age": [30], "pay": [1.0], "job": ["cook"], "member": [True]}}
+GOOD: dict[str, dict[str, list[Any]]] = {
+    "inputs": {"age": [30], "pay": [1.0], "job": ["cook"], "member": [True]}
+}
 Ask = Callable[..., httpx.Response]
 
 

@@ -80,9 +80,10 @@ def settings(tmp_path: Path) -> Settings:
             run_id=NEW,
             status="succeeded",
             notebook="churn.ipynb",
-            stages=tuple(
-                StageRun(name=name, status=status, key=f"key-{name}")
-                for name, status in (("load", "cached"), ("train", "executed"), ("report", "executed"))
+            stages=(
+                StageRun(name="load", status="cached", key="key-load"),
+                StageRun(name="train", status="executed", key="key-train"),
+                StageRun(name="report", status="executed", key="key-report"),
             ),
             datasets=(churn,),
             models=(NamedVersion(name="churn", version=3),),
