@@ -68,12 +68,19 @@ def slug(heading: str) -> str:
 def _roles(notebook: Notebook) -> dict[int, Tag]:
     """Return a tag for every untagged code cell: stages are runs of cells, so none can wait for a later one."""
     once = _bound_once(notebook)
+    headed = [cell.index for cell in notebook.cells if _last_heading(cell)]
+    # The title of the whole notebook names no stage where other headings do.
+    title = (
+        headed[0]
+        if len(headed) > 1 and not any(c.cell_type == "code" for c in notebook.cells[: headed[0]])
+        else -1
+    )
     roles: dict[int, Tag] = {}
     known: set[str] = set()
     taken: set[str] = set()
     heading, current, work = "", "", ""
     for cell in notebook.cells:
-        found = _last_heading(cell)
+        found = _last_heading(cell) if cell.index != title else ""
         if found:
             heading, current = slug(found), ""
         if cell.cell_type != "code":

@@ -104,6 +104,7 @@ class Versions:
     def _cross(self, stage: str, version: Version, cell: int, line: int) -> None:
         """Pass a version to a stage, and to its writer what that one began with."""
         if version.stage == GIVEN or version.gone:
+            version.readers.add(stage)
             return
         if stage == GIVEN:
             self.setup_reads.append((version.name, cell, line, version))
@@ -126,7 +127,11 @@ class Versions:
 
     def _written_again(self, version: Version, line: int) -> None:
         readers = sorted(version.readers - {self.stage})
-        if readers and version.stage != GIVEN:
+        if version.stage == GIVEN:
+            if readers and version.kind != "module":
+                self.findings.append(self._setup_again(version, readers[0], line))
+            return
+        if readers:
             self.findings.append(
                 Diagnostic(
                     rule="MLO122",
@@ -140,6 +145,18 @@ class Versions:
                 )
             )
             version.readers.clear()
+
+    def _setup_again(self, version: Version, reader: str, line: int) -> Diagnostic:
+        return Diagnostic(
+            rule="MLO123",
+            message=(
+                f"this setup cell sets {version.name} again after stage {reader} has read it, "
+                f"and setup runs before every stage"
+            ),
+            mend="tag the cell as a stage, or use another name here",
+            cell=self.cell,
+            line=line or 1,
+        )
 
 
 def two_versions(stage: str, earlier: Need, later: Version, cell: int, line: int) -> Diagnostic:

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.notebook import cells, dataflow, suggest
-from jupyter_mlops.records.base import to_builtins
+import msgspec
+
+from jupyter_mlops.errors import UsageError
+from jupyter_mlops.notebook import cells, dataflow, lint, suggest, tags, writing
+from jupyter_mlops.notebook.dataflow import place
+from jupyter_mlops.pipeline.render import document
+from jupyter_mlops.store.files import write_atomic
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from jupyter_mlops.notebook.cells import Notebook
     from jupyter_mlops.records.pipeline import Diagnostic, Pipeline
+
+
+__all__ = ["check", "examine", "graph", "load", "parse", "place", "propose", "write", "write_tags"]
 
 
 def load(path: Path) -> tuple[Notebook, Pipeline]:
@@ -47,12 +55,66 @@ def examine(document: str | bytes, name: str) -> tuple[Pipeline, list[Diagnostic
 
 def graph(pipeline: Pipeline) -> dict[str, Any]:
     """Return the graph as the contract has it: ``notebook``, ``params`` and ``stages``."""
-    shown = ("name", "cells", "upstream", "inputs", "outputs")
-    return {
-        "notebook": pipeline.notebook,
-        "params": to_builtins(pipeline.params),
-        "stages": [{key: to_builtins(getattr(stage, key)) for key in shown} for stage in pipeline.stages],
+    return document.graph(pipeline)
+
+
+def check(path: Path) -> list[Diagnostic]:
+    """Lint a notebook file.
+
+    Raises:
+        NotebookError: when the file is missing or no notebook, or a tag can't be understood.
+    """
+    return lint.check(cells.read(path))
+
+
+def propose(path: Path) -> list[tuple[int, str, str]]:
+    """Return for each cell that a proposal tags: its index, the tag's line, the cell's first line of code.
+
+    Raises:
+        NotebookError: when the file is missing or no notebook, or a tag can't be understood.
+    """
+    notebook = cells.read(path)
+    tagged = suggest.suggest(notebook)
+    return [
+        (after.index, tags.to_magic(after.tag), _first_line(after.source))
+        for before, after in zip(notebook.cells, tagged.cells, strict=True)
+        if after.tag is not None and after.tag != before.tag
+    ]
+
+
+def write_tags(path: Path) -> None:
+    """Write the proposed tags into the notebook's cell metadata, and change nothing else in the file.
+
+    Raises:
+        NotebookError: when the file is missing or no notebook, or a tag can't be understood.
+    """
+    document = cells.read_bytes(path)
+    notebook = cells.parse(document, path.name)
+    tagged = suggest.suggest(notebook)
+    added = {
+        after.index: after.tag
+        for before, after in zip(notebook.cells, tagged.cells, strict=True)
+        if after.tag is not None and after.tag != before.tag
     }
+    if added:
+        write(path, writing.with_tags(document, path.name, added))
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        UsageError: when it can't be written there.
+    """
+    try:
+        write_atomic(path, content)
+    except OSError as error:
+        raise UsageError(f"{path} can't be written: {error.strerror}", hint="choose another place") from None
+
+
+def _first_line(source: str) -> str:
+    lines = (line.strip() for line in source.splitlines())
+    return next((line[:60] for line in lines if line and not line.startswith("#")), "")
 
 
 def _build(notebook: Notebook) -> tuple[Notebook, Pipeline]:
@@ -61,6 +123,4 @@ def _build(notebook: Notebook) -> tuple[Notebook, Pipeline]:
 
 
 def _marked(pipeline: Pipeline, notebook: Notebook) -> Pipeline:
-    import msgspec
-
     return msgspec.structs.replace(pipeline, suggested=not suggest.has_stages(notebook))
