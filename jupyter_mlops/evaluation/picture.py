@@ -9,18 +9,19 @@ if TYPE_CHECKING:
     from jupyter_mlops.records.evaluation import ConditionResult, Evaluation
 
 _MARKS = {"passed": "✓", "failed": "✗", "not evaluated": "○"}
-_BAR_WIDTH, _BAR_HEIGHT = 150, 22
+_BAR_WIDTH, _BAR_HEIGHT = 140, 22
 
 _STYLE = """
 .mlops-gate{max-width:700px;font:13px/1.45 var(--jp-ui-font-family,system-ui,sans-serif);
  color:var(--jp-ui-font-color1,#1f2328);--ok:#1a7f37;--bad:#cf222e;--none:#9a6700;--line:var(--jp-border-color2,#d0d7de)}
 @media (prefers-color-scheme:dark){.mlops-gate{color:var(--jp-ui-font-color1,#e6edf3);--line:var(--jp-border-color2,#3d444d)}}
-[data-jp-theme-light="false"] .mlops-gate{--ok:#3fb950;--bad:#f85149;--none:#d29922}
+[data-jp-theme-light="false"] .mlops-gate{--ok:#3fb950;--bad:#f85149;--none:#d29922;--on:#0d1117}
 .mlops-gate .verdict{display:flex;align-items:baseline;gap:8px;margin:4px 0 8px;font-size:14px}
-.mlops-gate .badge{border-radius:10px;padding:1px 9px;font-weight:600;color:#fff;background:var(--tone)}
+.mlops-gate .badge{border-radius:10px;padding:1px 9px;font-weight:600;color:var(--on,#fff);background:var(--tone)}
 .mlops-gate .passed{--tone:var(--ok)}.mlops-gate .failed{--tone:var(--bad)}.mlops-gate .not-evaluated{--tone:var(--none)}
 .mlops-gate .soft{color:var(--jp-ui-font-color2,#656d76);font-size:12px}
-.mlops-gate table{border-collapse:collapse;width:100%;margin:0;table-layout:auto}
+.mlops-gate table{border-collapse:collapse;width:100%;margin:0;font:inherit;color:inherit}
+.mlops-gate td:first-child{min-width:225px}
 .mlops-gate th,.mlops-gate td{border:0;border-bottom:1px solid var(--line);padding:5px 8px;text-align:left;
  vertical-align:top;background:none;white-space:normal}
 .mlops-gate th{font-weight:600;font-size:12px;color:var(--jp-ui-font-color2,#656d76)}
@@ -100,9 +101,9 @@ def _interval(result: ConditionResult) -> str:
     # Beside a difference the tick is the margin: what the threshold lies away from the champion.
     tick = result.threshold - (result.value - value) if paired else result.threshold
     low, high = result.ci or (value, value)
-    words = f"{'difference ' if paired else ''}{_number(value)}"
+    words = f"difference {value:+.3g}" if paired else f"{value:.3g}"
     if result.ci:
-        words += f" [{_number(low)}, {_number(high)}]"
+        words += f" [{low:.3g}, {high:.3g}]"
     if result.p_value is not None:
         words += f", {_p_value(result.p_value)}"
     return f'{_bar(low, value, high, tick, words)}<span class="soft">{escape(words)}</span>'

@@ -299,13 +299,13 @@ def _coded(column: ColumnDrift, first: Series, second: Series) -> tuple[Floats, 
         return values[0], values[1]
     both = pd.concat([first.astype(object), second.astype(object)]).map(str, na_action="ignore")
     order = {label: min(code, MOST_CODED - 1) for code, label in enumerate(both.value_counts().index)}
-    codes = np.asarray(both.map(order), dtype=np.float64)
+    codes: Floats = np.asarray(both.map(order), dtype=np.float64)
     return codes[: len(first)], codes[len(first) :]
 
 
 def _plain(values: Series) -> Floats:
     if pd.api.types.is_datetime64_any_dtype(values.dtype) or pd.api.types.is_timedelta64_dtype(values.dtype):
-        moments = values.astype("int64").to_numpy(dtype=np.float64)
+        moments = np.array(values.astype("int64"), dtype=np.float64)
         moments[values.isna().to_numpy()] = np.nan
         return moments
     return values.to_numpy(dtype=np.float64, na_value=np.nan)

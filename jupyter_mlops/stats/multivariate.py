@@ -62,14 +62,16 @@ def _scores(
     train: Floats, labels: NDArray[np.int64], held_out: Floats, categorical: NDArray[np.bool_] | None
 ) -> Floats:
     from sklearn.ensemble import HistGradientBoostingClassifier
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships no types
 
     model = HistGradientBoostingClassifier(
         max_iter=40,
         max_leaf_nodes=15,
         early_stopping=False,
-        class_weight="balanced",
         categorical_features=categorical,
         random_state=0,
     )
-    model.fit(train, labels)
-    return np.asarray(model.predict_proba(held_out)[:, 1], dtype=np.float64)
+    # One thread: the tables are small, and on a busy machine OpenMP's threads wait for each other many times longer.
+    with threadpool_limits(limits=1, user_api="openmp"):
+        model.fit(train, labels)
+        return np.asarray(model.predict_proba(held_out)[:, 1], dtype=np.float64)
