@@ -85,7 +85,8 @@ def _from_text(name: str, declared: Any, text: str) -> Any:
         if isinstance(declared, _LITERALS):
             raise _wrong(name, declared, text) from None
         return text
-    if isinstance(declared, _LITERALS) and type(value) is not type(declared):
+    wanted: type = type(declared)
+    if wanted in _LITERALS and not isinstance(value, wanted):
         raise _wrong(name, declared, text)
     return value
 

@@ -18,7 +18,12 @@ from collections.abc import Callable
 from typing import IO, Any
 
 import cloudpickle
-from cloudpickle import cloudpickle as internals
+
+# What there is no public way to: how cloudpickle takes code apart, and by which name it knows a class.
+from cloudpickle.cloudpickle import _DYNAMIC_CLASS_TRACKER_BY_CLASS as _CLASS_NAMES
+from cloudpickle.cloudpickle import _DYNAMIC_CLASS_TRACKER_BY_ID as _CLASSES_BY_NAME
+from cloudpickle.cloudpickle import _DYNAMIC_CLASS_TRACKER_LOCK as _CLASS_LOCK
+from cloudpickle.cloudpickle import _code_reduce as reduce_code
 
 from jupyter_mlops.pipeline.restoring import (
     LiveGlobals,
@@ -100,9 +105,10 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
         return super().reducer_override(obj)
 
     def _dynamic_function_reduce(self, func: types.FunctionType) -> Any:
-        make, arguments, state, *_ = super()._dynamic_function_reduce(func)
+        reduced = super()._dynamic_function_reduce(func)
         if func.__globals__ is not self._namespace:
-            return make, arguments, state, None, None, internals._function_setstate
+            return reduced
+        make, arguments, state, *_ = reduced
         code, _own_globals, *rest = arguments
         attributes, slots = state
         # Data that the function reads arrives as a variable of its own; its helpers go with it.
@@ -112,9 +118,9 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
     def _code(self, code: types.CodeType) -> Any:
         text = self._source(code.co_filename)
         if not text:
-            return internals._code_reduce(code)
+            return reduce_code(code)
         digest = hashlib.sha256(text.encode()).hexdigest()[:16] if self._exact else ""
-        _, arguments = internals._code_reduce(code.replace(co_filename=f"<cell {digest}>"))
+        _, arguments = reduce_code(code.replace(co_filename=f"<cell {digest}>"))
         return restore_code, (arguments, text if self._exact else "")
 
     def _source(self, filename: str) -> str:
@@ -147,8 +153,9 @@ class _Hashing:
         self._digest = hashlib.sha256()
 
     def write(self, data: Any) -> int:
-        self._digest.update(data)
-        return len(data)
+        raw = data.raw() if isinstance(data, pickle.PickleBuffer) else memoryview(data)
+        self._digest.update(raw)
+        return raw.nbytes
 
     def hexdigest(self) -> str:
         return self._digest.hexdigest()
@@ -198,12 +205,12 @@ def _helper(value: Any) -> bool:
 
 def _track(kind: type, owner: str) -> None:
     """Name a class for good, so that it is one class wherever it arrives, and its pickle the same each time."""
-    with internals._DYNAMIC_CLASS_TRACKER_LOCK:
-        if kind in internals._DYNAMIC_CLASS_TRACKER_BY_CLASS:
+    with _CLASS_LOCK:
+        if kind in _CLASS_NAMES:
             return
         name, count = f"{owner}.{kind.__qualname__}", 1
-        while name in internals._DYNAMIC_CLASS_TRACKER_BY_ID:
+        while name in _CLASSES_BY_NAME:
             count += 1
             name = f"{owner}.{kind.__qualname__}#{count}"
-        internals._DYNAMIC_CLASS_TRACKER_BY_CLASS[kind] = name
-        internals._DYNAMIC_CLASS_TRACKER_BY_ID[name] = kind
+        _CLASS_NAMES[kind] = name
+        _CLASSES_BY_NAME[name] = kind

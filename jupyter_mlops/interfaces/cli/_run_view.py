@@ -74,7 +74,7 @@ def summary(console: Console, run: Run) -> None:
         verdict = "[green]passed[/]" if gate.passed else "[bold red]blocked[/]"
         console.print(f"gate     {escape(gate.model)}/{gate.version}: {verdict}")
         for condition in gate.conditions:
-            console.print(f"           {escape(_condition(condition))}")
+            console.print(f"           {escape(_condition(condition))}", soft_wrap=True)
     style = "green" if run.status == "succeeded" else "bold red"
     console.print(f"run      {run.run_id}: [{style}]{run.status}[/]")
 
