@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jupyter_mlops.errors import IntegrityError, NotFoundError
+from jupyter_mlops.records.dataset import Column, DatasetVersion
+from jupyter_mlops.records.evaluation import ConditionResult, Evaluation
+from jupyter_mlops.records.model import ModelVersion, Promotion, Signature
+from jupyter_mlops.records.run import Run, StageExecution
+from jupyter_mlops.records.serving import Deployment
+from jupyter_mlops.store.database import open_engine
+from jupyter_mlops.store.ledger import KINDS, Ledger
+
+if TYPE_CHECKING:
+    from jupyter_mlops.records.base import Record
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger(open_engine(f"sqlite:///{tmp_path}/state/mlops.db"))
+
+
+def dataset(version: str, name: str = "churn", **more: Any) -> DatasetVersion:
+    return DatasetVersion(name=name, version=version, source="x.csv", format="csv", size_bytes=1, **more)
+
+
+def deployment(number: str, *parents: str) -> Deployment:
+    return Deployment(
+        deployment_id=number, model="churn", version=1, bundle="b", address="a", parents=parents
+    )
+
+
+def model(version: int) -> ModelVersion:
+    signature = Signature(layout="array", inputs=(), outputs=())
+    return ModelVersion(name="churn", version=version, bundle="b", signature=signature, mlflow_run="m")
+
+
+def test_reading_where_nothing_is_makes_nothing(ledger: Ledger, tmp_path: Path) -> None:
+    assert ledger.find("model") == []
+    assert ledger.names("model") == []
+    assert ledger.children("model/churn@1") == []
+    with pytest.raises(NotFoundError, match="there is no model yet"):
+        ledger.get("model/churn@1")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_kind_is_decoded_to_its_class(ledger: Ledger) -> None:
+    records: list[Record] = [
+        dataset("a" * 64, columns=(Column(name="x", dtype="int64", kind="numeric"),)),
+        deployment("d"),
+        Evaluation(
+            model="churn",
+            version=1,
+            passed=False,
+            conditions=(ConditionResult(text="a > 1", status="failed"),),
+        ),
+        model(1),
+        Promotion(name="churn", version=1, alias="champion", created_at="2026"),
+        Run(run_id="r", status="succeeded", notebook="n.ipynb"),
+        StageExecution(key="k", pipeline="p", stage="s", source="x", run_id="r"),
+    ]
+    ledger.append(*records)
+    assert [ledger.get(str(record.ref)) for record in records] == records
+    assert {record.ref.kind for record in records} <= set(KINDS)
+
+
+texts = st.text(st.characters(codec="utf-8", exclude_characters="@/\x00"), min_size=1, max_size=20)
+
+
+@given(
+    records=st.lists(
+        st.builds(
+            dataset,
+            version=texts,
+            name=texts,
+            parents=st.lists(texts, max_size=3).map(tuple),
+            rows=st.none() | st.integers(0, 2**53),
+        ),
+        max_size=8,
+        unique_by=lambda record: str(record.ref),
+    )
+)
+@settings(max_examples=25, deadline=None)
+def test_what_is_appended_is_got_back(records: list[DatasetVersion]) -> None:
+    with TemporaryDirectory() as folder:
+        ledger = Ledger(open_engine(f"sqlite:///{folder}/l.db"))
+        ledger.append(*records)
+        ledger.append(*records)
+        assert ledger.find("dataset") == records[::-1]
+        for record in records:
+            assert ledger.get(str(record.ref)) == record
+            for parent in record.parents:
+                assert record in ledger.children(parent)
+
+
+def test_find_narrows_by_name_lookup_and_number(ledger: Ledger) -> None:
+    stages = [
+        StageExecution(key=f"key{n % 2}", pipeline="p", stage="s", source="x", run_id=str(n))
+        for n in range(4)
+    ]
+    ledger.append(*stages)
+    assert ledger.find("stage", lookup="key1") == [stages[3], stages[1]]
+    assert ledger.find("stage", lookup="key1", limit=1) == [stages[3]]
+    assert ledger.find("stage", "p.s", limit=2) == [stages[3], stages[2]]
+    assert ledger.find("stage", "other") == []
+    assert ledger.names("stage") == ["p.s"]
+
+
+def test_the_same_again_changes_nothing_and_another_content_is_refused(ledger: Ledger) -> None:
+    ledger.append(model(1))
+    ledger.append(model(1))
+    other = ModelVersion(
+        name="churn", version=1, bundle="other", signature=model(1).signature, mlflow_run="m"
+    )
+    with pytest.raises(IntegrityError, match="already on record"):
+        ledger.append(model(2), other)
+    assert ledger.find("model") == [model(1)]  # all or none: version 2 came with the refused one
+    assert ledger.append_new(other) == model(1)
+
+
+def test_parents_and_children(ledger: Ledger) -> None:
+    data, trained = dataset("a" * 64), model(1)
+    served = deployment("d", str(trained.ref), str(data.ref), "run/gone")
+    ledger.append(data, trained, served, deployment("e", str(trained.ref)))
+    assert ledger.parents("deployment/d") == [trained, data]
+    assert [str(child.ref) for child in ledger.children("model/churn@1")] == ["deployment/e", "deployment/d"]
+    assert ledger.children("model/churn@1", kind="run") == []
+
+
+def test_a_version_may_be_cut_short(ledger: Ledger) -> None:
+    first, second = dataset("4f2a" + "0" * 60), dataset("4f99" + "0" * 60)
+    ledger.append(first, second, model(12))
+    assert ledger.get("dataset/churn@4f2a") == first
+    assert ledger.get("dataset/churn") == second
+    with pytest.raises(NotFoundError, match="may be several"):
+        ledger.get("dataset/churn@4f")
+    with pytest.raises(NotFoundError, match="churn@12"):
+        ledger.get("model/churn@1")  # not short for 12
+
+
+@pytest.mark.parametrize(
+    "ref, hint",
+    [
+        ("dataset/chrun", "did you mean churn"),
+        ("dataset/churn@77", "churn@4f2a"),
+        ("datset/churn", "did you mean dataset"),
+        ("nonsense", "kind/name@version"),
+        ("dataset/churn@%", "churn@4f2a"),
+    ],
+)
+def test_a_miss_names_what_is_near(ledger: Ledger, ref: str, hint: str) -> None:
+    ledger.append(dataset("4f2a" + "0" * 60))
+    with pytest.raises(NotFoundError) as caught:
+        ledger.get(ref)
+    assert hint in str(caught.value)
+
+
+WRITER = """
+import sys
+from jupyter_mlops.records.serving import Deployment
+from jupyter_mlops.store.database import open_engine
+from jupyter_mlops.store.ledger import Ledger
+ledger = Ledger(open_engine(sys.argv[1]))
+sys.stdin.readline()
+for number in range(20):
+    ledger.append(
+        Deployment(deployment_id=f"{sys.argv[2]}-{number}", model="m", version=1, bundle="b", address="a"),
+        Deployment(deployment_id=f"all-{number}", model="m", version=1, bundle="b", address="a"),
+    )
+"""
+
+
+@pytest.mark.slow
+def test_eight_processes_append_at_once_to_a_new_database(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/mlops.db"
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER, url, str(number)],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(8)
+    ]
+    for writer in writers:
+        assert writer.stdin is not None
+        writer.stdin.write("go\n")
+        writer.stdin.flush()
+    errors = [writer.communicate()[1] for writer in writers]
+    assert errors == [""] * 8
+    refs = [str(record.ref) for record in Ledger(open_engine(url)).find("deployment")]
+    assert len(refs) == len(set(refs)) == 8 * 20 + 20

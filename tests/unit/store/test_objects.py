@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from jupyter_mlops.errors import IntegrityError, NotFoundError
+from jupyter_mlops.store.objects import Objects
+
+
+@given(contents=st.lists(st.binary(max_size=200)))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
+def test_what_is_put_is_read_back_and_kept_once(tmp_path: Path, contents: list[bytes]) -> None:
+    objects = Objects(tmp_path / "objects")
+    digests = [objects.put_bytes(content) for content in contents]
+    assert [objects.read(digest) for digest in digests] == contents
+    assert digests == [hashlib.sha256(content).hexdigest() for content in contents]
+    assert not list((tmp_path / "objects").glob("incoming/*"))
+
+
+def test_a_file_and_its_bytes_are_the_same_content(tmp_path: Path) -> None:
+    objects = Objects(tmp_path / "objects")
+    (tmp_path / "file").write_bytes(b"content")
+    assert objects.put_file(tmp_path / "file") == objects.put_bytes(b"content")
+    assert len([path for path in (tmp_path / "objects").rglob("*") if path.is_file()]) == 1
+
+
+def test_a_stored_file_is_read_only(tmp_path: Path) -> None:
+    objects = Objects(tmp_path)
+    assert objects.path(objects.put_bytes(b"x")).stat().st_mode & 0o222 == 0
+
+
+def test_what_isnt_there_is_named(tmp_path: Path) -> None:
+    objects = Objects(tmp_path / "none")
+    with pytest.raises(NotFoundError, match="no stored content 4f2a"):
+        objects.path("4f2a" * 16)
+    assert not objects.has("4f2a" * 16)
+    assert not (tmp_path / "none").exists()
+
+
+def test_changed_content_is_refused(tmp_path: Path) -> None:
+    objects = Objects(tmp_path)
+    digest = objects.put_bytes(b"right")
+    objects.path(digest).chmod(0o644)
+    objects.path(digest).write_bytes(b"wrong")
+    with pytest.raises(IntegrityError, match="was changed"):
+        objects.read(digest)
+    with pytest.raises(IntegrityError, match="was changed"):
+        objects.verify(digest)
+
+
+def test_a_missing_file_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        Objects(tmp_path / "objects").put_file(tmp_path / "missing")
+    assert not (tmp_path / "objects").exists()
+
+
+def test_a_writer_killed_half_way_leaves_no_half_content(tmp_path: Path) -> None:
+    # The copy reads from a pipe that we stop feeding, so the kill falls in its middle for certain.
+    code = (
+        "import sys; from pathlib import Path; from jupyter_mlops.store.objects import Objects;"
+        "Objects(Path(sys.argv[1])).put_file(Path(sys.argv[2]), digest='0' * 64)"
+    )
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "objects"), str(pipe)])
+    with pipe.open("wb", buffering=0) as feed:
+        for _ in range(40):  # a pipe holds 64 KiB: most of this has been read when the loop is over
+            feed.write(b"x" * 65536)
+        writer.send_signal(signal.SIGKILL)
+        assert writer.wait() == -signal.SIGKILL
+    left = [path for path in (tmp_path / "objects").rglob("*") if path.is_file()]
+    assert [path.parent.name for path in left] == ["incoming"]
+    objects = Objects(tmp_path / "objects")
+    digest = objects.put_bytes(b"x" * 65536 * 40)
+    objects.verify(digest)
