@@ -18,7 +18,9 @@ export function LastRun({ run, goTo }: { run: Run; goTo: GoTo }): JSX.Element {
     <>
       <section className="mlops-Section" aria-labelledby="mlops-last-run">
         <header>
-          <h2 id="mlops-last-run">Last run</h2>
+          <h2 id="mlops-last-run">
+            {run.status === 'running' ? 'Run' : 'Last run'}
+          </h2>
           <span className={`mlops-Chip mlops-is-${run.status}`} data-run-status={run.status}>
             {RUN_WORDS[run.status]}
           </span>

@@ -82,12 +82,13 @@ function summary(graph: GraphDocument | null): string {
   if (!graph) {
     return 'Reading the notebook…';
   }
-  if (graph.diagnostics.length > 0) {
+  if (graph.diagnostics.length > 0 || graph.stages.length === 0) {
     return 'Not a pipeline yet';
   }
+  const parameters = Object.keys(graph.params).length;
   const parts = [
     count(graph.stages.length, 'stage'),
-    count(Object.keys(graph.params).length, 'parameter'),
+    parameters ? count(parameters, 'parameter') : '',
     graph.gates.length ? count(graph.gates.length, 'gate') : ''
   ];
   return parts.filter(Boolean).join(' · ');
