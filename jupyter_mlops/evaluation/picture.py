@@ -83,8 +83,8 @@ def _row(result: ConditionResult) -> str:
     kind = result.status.replace(" ", "-")
     optional = ' <span class="soft">optional</span>' if result.optional else ""
     reason = f'<div class="soft">{escape(result.reason)}</div>' if result.reason else ""
-    value = "&ndash;" if result.value is None else _number(result.value)
-    threshold = "&ndash;" if result.threshold is None else _number(result.threshold)
+    value = "&#8211;" if result.value is None else _number(result.value)
+    threshold = "&#8211;" if result.threshold is None else _number(result.threshold)
     return (
         f'<tr class="{kind}"><td><code>{escape(result.text)}</code>{optional}{reason}</td>'
         f'<td class="number">{value}</td><td class="number">{threshold}</td><td>{_interval(result)}</td>'
@@ -97,7 +97,7 @@ def _interval(result: ConditionResult) -> str:
     paired = result.difference is not None
     value = result.difference if paired else result.value
     if value is None or result.threshold is None or result.value is None:
-        return '<span class="soft">&ndash;</span>'
+        return '<span class="soft">&#8211;</span>'
     # Beside a difference the tick is the margin: what the threshold lies away from the champion.
     tick = result.threshold - (result.value - value) if paired else result.threshold
     low, high = result.ci or (value, value)

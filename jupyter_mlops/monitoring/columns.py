@@ -128,10 +128,10 @@ def categories(reference: Series, current: Series) -> tuple[Categories, Categori
 
 def _counts(column: Series) -> dict[Hashable, int]:
     try:
-        counts = column.value_counts()
+        return {key: int(count) for key, count in column.value_counts().items() if count}
     except TypeError:  # lists and dicts have no hash: their text stands for them
-        counts = column.dropna().astype(str).value_counts()
-    return {key: int(count) for key, count in counts.items() if count}
+        counts = column.dropna().map(str).value_counts()
+        return {key: int(count) for key, count in counts.items()}
 
 
 def _label(key: Hashable) -> str:

@@ -295,12 +295,18 @@ def _together(frames: list[pd.DataFrame], found: list[ColumnDrift]) -> dict[str,
 def _coded(column: ColumnDrift, first: Series, second: Series) -> tuple[Floats, Floats]:
     """Turn a column into numbers: categories into codes by frequency, the rare ones into one."""
     if column.kind in (NUMERIC, DATE):
-        values = [_plain(side) for side in (first, second)]
-        return values[0], values[1]
+        return _ranked(_plain(first), _plain(second))
     both = pd.concat([first.astype(object), second.astype(object)]).map(str, na_action="ignore")
     order = {label: min(code, MOST_CODED - 1) for code, label in enumerate(both.value_counts().index)}
     codes: Floats = np.asarray(both.map(order), dtype=np.float64)
     return codes[: len(first)], codes[len(first) :]
+
+
+def _ranked(first: Floats, second: Floats) -> tuple[Floats, Floats]:
+    """Replace values by their rank in both: the same to trees, and no infinite or huge value among them."""
+    values, ranks = np.unique(np.concatenate([first, second]), return_inverse=True)
+    coded = np.where(np.isnan(values)[ranks], np.nan, ranks)
+    return coded[: len(first)], coded[len(first) :]
 
 
 def _plain(values: Series) -> Floats:

@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from jupyter_mlops.evaluation.conditions import parse
+from jupyter_mlops.evaluation.measure import Subject, measure
+from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows, predict
+
+if TYPE_CHECKING:
+    from jupyter_mlops.evaluation.gates import Measurement
+
+RANDOM = np.random.default_rng(0)
+TRUTH = RANDOM.integers(0, 2, 1_000)
+SEX = np.where(RANDOM.random(1_000) < 0.5, "f", "m")
+SEX[:5] = "x"
+ROWS = TestRows("classification", TRUTH, {"SEX": SEX}, {"AGE": RANDOM.integers(0, 90, 1_000)})
+
+
+def subject(right: float, seed: int = 1, **more: Any) -> Subject:
+    """Answer rightly for a share of the rows; the same rows for every share."""
+    hit = np.random.default_rng(seed).random(1_000) < right
+    labels = np.where(hit, TRUTH, 1 - TRUTH)
+    scores = np.column_stack([1 - 0.8 * labels - 0.1, 0.8 * labels + 0.1])
+    return Subject(Predictions(labels, scores, (0, 1)), **more)
+
+
+def of(
+    text: str, version: Subject, champion: Subject | None = None, rows: TestRows | None = ROWS
+) -> Measurement:
+    return measure(parse(text), rows, version, champion)
+
+
+def test_a_figure_has_its_interval() -> None:
+    found = of("accuracy >= 0.8", subject(0.9))
+    assert found.value == pytest.approx(0.9, abs=0.03)
+    assert found.ci is not None
+    assert found.value is not None
+    assert found.ci[0] < found.value < found.ci[1]
+
+
+def test_the_champion_is_compared_on_the_same_rows() -> None:
+    found = of("accuracy >= champion.accuracy", subject(0.9), subject(0.85))
+    assert found.value == pytest.approx(0.9, abs=0.03)
+    assert found.champion == pytest.approx(0.85, abs=0.03)
+    assert found.ci is not None
+    assert found.ci[0] > 0
+    assert found.p_value is not None
+    assert found.p_value < 0.01
+
+
+def test_the_p_value_follows_the_direction() -> None:
+    worse = of("log_loss <= champion.log_loss", subject(0.8), subject(0.9))
+    better = of("log_loss <= champion.log_loss", subject(0.9), subject(0.8))
+    assert worse.p_value is not None
+    assert better.p_value is not None
+    assert worse.p_value > 0.99
+    assert better.p_value < 0.01
+
+
+def test_small_groups_are_named() -> None:
+    found = of('demographic_parity_difference["SEX"] <= 0.1', subject(0.9))
+    assert found.reason == "left out, fewer than 30 rows: SEX=x (5 rows)"
+
+
+@pytest.mark.parametrize(
+    "text, why",
+    [
+        ("gpu_energy_j <= 1", "no GPU here"),
+        ("r2 >= 0.1", "is for regression"),
+        ('equalized_odds_difference["SX"] <= 0.1', "no attribute 'SX'; there are: SEX"),
+        ('equalized_odds_difference["AGE"] <= 0.1', "AGE has 90 values"),
+        ("latency_ms.p95 <= 1", "can't be timed"),
+        ("model_size_mb <= 1", "no bundle"),
+        ("own >= 1", "logged no finite own"),
+    ],
+)
+def test_what_cannot_be_measured_says_why(text: str, why: str) -> None:
+    found = of(text, subject(0.9))
+    assert found.value is None
+    assert why in found.reason
+
+
+def test_without_rows_there_is_a_mend() -> None:
+    assert of("accuracy >= 0.8", Subject(), rows=None).reason == (
+        "there are no test rows; pass test=(X, y) to mlops.log_model"
+    )
+
+
+def test_a_model_that_could_not_answer_says_why() -> None:
+    assert of("accuracy >= 0.8", Subject(problem="it broke")).reason == "it broke"
+    found = of("accuracy >= champion.accuracy", subject(0.9), Subject(problem="it broke"))
+    assert found.value is not None
+    assert found.difference is None
+    assert found.reason == "the champion: it broke"
+
+
+def test_logged_figures_stand_in_for_metrics_that_are_not_ours() -> None:
+    found = of(
+        "own >= champion.own - 1", subject(0.9, logged={"own": 5.0}), subject(0.9, logged={"own": 4.0})
+    )
+    assert (found.value, found.champion, found.difference, found.ci) == (5.0, 4.0, 1.0, None)
+
+
+def test_slices_need_attributes() -> None:
+    bare = TestRows("classification", TRUTH)
+    assert "there are no slices" in of("accuracy.worst_slice >= 0.1", subject(0.9), rows=bare).reason
+    crowded = TestRows("classification", TRUTH, {"one": np.zeros(1_000)})
+    assert "fewer than two groups" in of("accuracy.worst_slice >= 0.1", subject(0.9), rows=crowded).reason
+
+
+def test_labels_of_text_and_of_another_type() -> None:
+    words = np.where(TRUTH == 1, "yes", "no")
+    rows = TestRows("classification", words)
+    model = Subject(Predictions(words.copy(), None, ("no", "yes")))
+    assert of("f1 >= 0.1", model, rows=rows).value == 1.0
+    assert of("accuracy >= 0.1", Subject(Predictions(TRUTH)), rows=rows).value == 0.0
+    assert "needs predict_proba or decision_function" in of("roc_auc >= 0.1", model, rows=rows).reason
+
+
+def test_a_class_the_model_does_not_know() -> None:
+    rows = TestRows("classification", np.where(TRUTH == 1, 2, TRUTH))
+    assert "a class the model doesn't know: 2" in of("log_loss <= 1", subject(0.9), rows=rows).reason
+
+
+def test_one_class_only_has_no_auc() -> None:
+    rows = TestRows("classification", np.zeros(1_000, dtype=int))
+    assert "has no value on these rows" in of("roc_auc >= 0.1", subject(0.9), rows=rows).reason
+
+
+class Model:
+    classes_ = (0, 1)
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    def predict(self, features: Any) -> Any:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    def decision_function(self, features: Any) -> Any:
+        return np.arange(len(features)) - 1.0
+
+
+def test_a_model_without_probabilities_ranks_by_its_decision() -> None:
+    answers = predict(Model([0, 1, 1]), np.zeros((3, 1)), classification=True)
+    rows = TestRows("classification", np.array([0, 1, 1]))
+    assert of("roc_auc >= 0.1", Subject(answers), rows=rows).value == 1.0
+    assert "needs predict_proba" in of("log_loss <= 1", Subject(answers), rows=rows).reason
+
+
+@pytest.mark.parametrize(
+    "answer, why",
+    [
+        (ValueError("no"), "ValueError: no"),
+        ([1], r"shape \(1,\) for 3 rows"),
+        (np.zeros((3, 2)), "for 3 rows"),
+    ],
+)
+def test_a_model_that_fails_is_reported(answer: Any, why: str) -> None:
+    with pytest.raises(NotMeasurableError, match=why):
+        predict(Model(answer), np.zeros((3, 1)), classification=False)
+
+
+def test_a_column_of_answers_is_a_vector() -> None:
+    assert predict(Model(np.zeros((3, 1))), np.zeros((3, 1)), classification=False).labels.shape == (3,)
+
+
+def test_regression_needs_numbers() -> None:
+    rows = TestRows("regression", np.array(["a", "b"]))
+    assert "needs numbers" in of("r2 >= 0.1", Subject(Predictions(np.ones(2))), rows=rows).reason
+    rows = TestRows("regression", np.array([1.0, 2.0]))
+    assert (
+        "1 predictions are not finite"
+        in of("r2 >= 0", Subject(Predictions(np.array([1, np.nan]))), rows=rows).reason
+    )
+    assert "is for classification" in of("f1 >= 0", Subject(Predictions(np.ones(2))), rows=rows).reason
+    assert (
+        "is for classification"
+        in of('equal_opportunity_difference["a"] <= 0', Subject(Predictions(np.ones(2))), rows=rows).reason
+    )

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from xml.etree import ElementTree as ET
+
+from jupyter_mlops.evaluation import picture
+from jupyter_mlops.records.evaluation import ConditionResult, Evaluation
+
+EVALUATION = Evaluation(
+    model="<b>churn</b>",
+    version=3,
+    passed=False,
+    rows=1_200,
+    champion=2,
+    conditions=(
+        ConditionResult(text="accuracy >= 0.80", status="failed", value=0.78, threshold=0.8, ci=(0.77, 0.79)),
+        ConditionResult(
+            text="roc_auc >= champion.roc_auc - 0.005",
+            status="passed",
+            value=0.9,
+            threshold=0.875,
+            difference=0.02,
+            ci=(0.01, 0.03),
+            p_value=0.0001,
+        ),
+        ConditionResult(
+            text='parity["<i>"] <= 1', status="not evaluated", threshold=1.0, reason="<script>", optional=True
+        ),
+        ConditionResult(text="model_size_mb <= 1", status="passed", value=1.0, threshold=1.0),
+        ConditionResult(text="f1 >= champion.f1", status="passed", value=123456.7, reason="no champion yet"),
+    ),
+)
+
+
+def test_the_picture_is_well_formed_and_escaped() -> None:
+    page = picture.html(EVALUATION)
+    root = ET.fromstring(page)  # noqa: S314 - our own page
+    assert len(root.findall(".//tbody/tr")) == 5
+    assert len(root.findall(".//svg")) == 3
+    assert "<script>" not in page
+    assert "<b>churn</b>" not in page.replace("<b>&lt;", "")
+
+
+def test_the_tick_stands_at_the_margin() -> None:
+    root = ET.fromstring(picture.html(EVALUATION))  # noqa: S314 - our own page
+    titles = [title.text for title in root.findall(".//svg/title")]
+    assert titles[0] == "0.78 [0.77, 0.79]; threshold at 0.8"
+    assert titles[1] == "difference +0.02 [0.01, 0.03], p < 0.001; threshold at -0.005"
+
+
+def test_the_text_for_a_terminal() -> None:
+    lines = picture.text(EVALUATION).splitlines()
+    assert lines[0] == "✗ gate failed: <b>churn</b> version 3 (1,200 test rows, cpu, champion: version 2)"
+    assert lines[1].split() == ["✗", "accuracy", ">=", "0.80", "failed", "0.78", "[0.77,", "0.79]"]
+    assert "difference +0.02 [0.01, 0.03] p < 0.001" in lines[2]
+    assert "not evaluated (optional) - <script>" in lines[3]
+    assert "1.235e+05 - no champion yet" in lines[5]

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from jupyter_mlops.monitoring import plots
+from jupyter_mlops.monitoring.columns import categories
+from jupyter_mlops.monitoring.drawing import drawing
+from jupyter_mlops.monitoring.drift import compare
+from jupyter_mlops.monitoring.report import render
+
+VOID = {"meta", "br", "line", "path"}
+
+
+class Page(HTMLParser):
+    """Read a page; note its tags, and that each is closed in turn."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def report(rows: int = 500, wide: int = 1) -> str:
+    random = np.random.default_rng(0)
+    before = pd.DataFrame({f"n{i}": random.normal(size=rows) for i in range(wide)})
+    after = before + 1
+    before["<script>alert(1)</script>"] = "<b>"
+    after["<script>alert(1)</script>"] = "</svg><script>"
+    before["when"] = pd.date_range("2015-01-01", periods=rows, freq="h")
+    after["when"] = pd.date_range("2016-01-01", periods=rows, freq="h")
+    before["old"] = after["new"] = 1
+    before["same"] = after["same"] = "x"
+    return render(compare(before, after, names=("<i>2015</i>", "2018")))
+
+
+def test_the_page_is_whole_and_escaped() -> None:
+    page = Page(report())
+    assert page.open == []
+    tags = [tag for tag, _ in page.tags]
+    assert "script" not in tags
+    assert "b" in tags  # the tiles' own
+    assert tags.count("details") == 6
+    assert any("<script>alert(1)</script>" in words for words in page.words)
+
+
+def test_the_page_loads_nothing_and_suits_both_schemes() -> None:
+    text = report()
+    assert "http" not in text
+    assert "url(" not in text
+    assert "prefers-color-scheme:dark" in text
+    assert not {"src", "href"} & {
+        name
+        for tag, attributes in Page(text).tags
+        for name, value in attributes.items()
+        if not str(value).startswith("#")
+    }
+
+
+def test_every_plot_has_a_name() -> None:
+    plotted = [attributes for tag, attributes in Page(report()).tags if tag == "svg"]
+    assert len(plotted) == 8
+    assert all(attributes["aria-label"] and attributes["role"] == "img" for attributes in plotted)
+
+
+def test_the_worst_column_stands_first() -> None:
+    text = report()
+    assert text.index(">when</a>") < text.index(">same</a>")
+
+
+def test_fifty_columns_stay_well_under_a_megabyte() -> None:
+    assert len(report(wide=50).encode()) < 400_000
+
+
+def test_whole_numbers_get_bins_of_their_own() -> None:
+    ages = np.sort(np.repeat(np.arange(18.0, 40.0), 3))
+    plot = plots.histogram(ages, ages)
+    assert plot["edges"][0] == 17.5
+    assert set(np.diff(plot["edges"])) == {1.0}
+    assert plot["reference"] == plot["current"]
+    assert sum(plot["reference"]) == pytest.approx(1)
+
+
+def test_a_far_outlier_does_not_flatten_the_plot() -> None:
+    values = np.sort(np.append(np.random.default_rng(0).normal(size=1_000), 1e9))
+    plot = plots.histogram(values, values)
+    assert plot["edges"][-1] < 10
+    assert sum(plot["current"]) == pytest.approx(1)
+
+
+def test_plots_of_odd_columns() -> None:
+    nothing, huge = np.zeros(0), np.array([-1.7e308, 1.7e308])
+    assert plots.histogram(nothing, np.array([np.inf])) == {}
+    assert drawing({}, "x", 10, 10, words=True) is None
+    assert np.isfinite(plots.histogram(huge, huge)["edges"]).all()
+    one_sided = plots.histogram(np.array([1.5, 1.5]), nothing)
+    assert one_sided["reference"] == [1.0]
+    picture = drawing(one_sided, "x", 100, 50, words=True)
+    assert picture is not None
+    assert [path["side"] for path in picture["paths"]] == ["reference"]
+
+
+def test_many_categories_are_pooled_and_long_names_cut() -> None:
+    names = [f"a rather long name {i:02}" for i in range(40)]
+    pair = categories(pd.Series(names * 2), pd.Series(names))
+    plot = plots.bars(*pair)
+    assert plot["labels"][-1] == "29 others"
+    assert len(plot["labels"]) == 12
+    assert sum(plot["reference"]) == pytest.approx(1)
+    picture = drawing(plot, "x", 560, 200, words=True)
+    assert picture is not None
+    assert all(len(label["text"]) <= 28 for label in picture["labels"])
+    assert picture["labels"][0]["text"].endswith("…")
+    assert all(bar["height"] + bar["y"] == picture["base"] for bar in picture["bars"])
+
+
+def test_a_date_beyond_the_calendar_is_a_number() -> None:
+    picture = drawing(
+        {"edges": [-1e18, 1e18], "dates": True, "reference": [1.0], "current": [1.0]}, "x", 9, 9, words=True
+    )
+    assert picture is not None
+    assert picture["labels"][0]["text"] == "-1e+18"
+    assert picture["labels"][1]["text"] == "1970-01-01 00:00"
