@@ -45,7 +45,9 @@ async function ask(
       title: 'Tag cell',
       body,
       buttons: [Dialog.cancelButton(), Dialog.okButton({ label: 'Tag' })],
-      focusNodeSelector: 'input[type="text"], input:checked'
+      focusNodeSelector: ['stage', 'gate'].includes(choice.kind)
+        ? '.mlops-NameField input'
+        : 'input:checked'
     });
     if (!result.button.accept || result.value === null) {
       return undefined;
