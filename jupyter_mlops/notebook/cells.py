@@ -117,7 +117,7 @@ def source_of(cell: dict[str, Any]) -> str:
 
 
 def _cell(index: int, cell: Any, name: str) -> Cell:
-    where = f"{name}, cell {index + 1}"
+    where = f"{name}, cell {index}"
     if not isinstance(cell, dict):
         raise NotebookError(
             f"{where} is not a cell", hint="restore the notebook from a checkpoint", cell=index

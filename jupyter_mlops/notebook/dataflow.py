@@ -6,18 +6,15 @@ from typing import TYPE_CHECKING
 
 from jupyter_mlops.errors import DataflowError, NotFoundError
 from jupyter_mlops.notebook import graph, known
-from jupyter_mlops.notebook.events import Bind, Branch, Event
+from jupyter_mlops.notebook.events import Event, bound_names
 from jupyter_mlops.notebook.machine import Machine
 from jupyter_mlops.notebook.memory import NO_OBJECTS, Found
-from jupyter_mlops.notebook.scope import events_of_parsed
 from jupyter_mlops.notebook.stages import Plan, plan
 from jupyter_mlops.notebook.summaries import Summaries
 from jupyter_mlops.notebook.versions import GIVEN, Need, Versions
 from jupyter_mlops.records.pipeline import Diagnostic, Pipeline, Stage, StageOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from jupyter_mlops.notebook.cells import Notebook
 
 
@@ -64,7 +61,7 @@ def examine(notebook: Notebook) -> tuple[Pipeline, list[Diagnostic]]:
         )
         return Pipeline(notebook=notebook.name), [finding]
     made = plan(notebook)
-    events = {index: events_of_parsed(parsed, str(index)) for index, parsed in made.parsed.items()}
+    events = made.events
     versions = _follow(made, events)
     findings = [*made.findings, *versions.findings, *_undefined(made, versions, events)]
     findings += _setup_reads(versions) + _unpassable(versions) + _unknown_after(made)
@@ -147,7 +144,7 @@ def _stages(made: Plan, needs: dict[str, dict[str, Need]]) -> tuple[Stage, ...]:
 def _undefined(made: Plan, versions: Versions, events: dict[int, tuple[Event, ...]]) -> list[Diagnostic]:
     places: dict[str, list[int]] = {}
     for index in sorted(events):
-        for name in set(_binds(events[index])):
+        for name in bound_names(events[index]):
             places.setdefault(name, []).append(index)
     found = []
     for (name, cell), line in versions.undefined.items():
@@ -174,15 +171,6 @@ def _undefined(made: Plan, versions: Versions, events: dict[int, tuple[Event, ..
                 mend += f"; did you mean {near[0]}?"
         found.append(Diagnostic(rule="MLO102", message=message, mend=mend, cell=cell, line=line))
     return found
-
-
-def _binds(events: Iterable[Event]) -> Iterable[str]:
-    for event in events:
-        if isinstance(event, Bind):
-            yield event.name
-        elif isinstance(event, Branch):
-            for arm in event.arms:
-                yield from _binds(arm)
 
 
 def _setup_reads(versions: Versions) -> list[Diagnostic]:

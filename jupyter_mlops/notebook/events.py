@@ -6,6 +6,10 @@ Names of local variables carry a ``#``, so that whatever has none is a variable 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 LOCAL = "#"
 
@@ -161,3 +165,17 @@ Event = Use | Bind | Mutate | Hold | Delete | Call | Branch | Opaque | Define | 
 def is_local(name: str) -> bool:
     """Tell whether a name belongs to a function, comprehension or class body."""
     return LOCAL in name
+
+
+def flat(events: Iterable[Event]) -> Iterator[Event]:
+    """Yield events, those of branches too, but not those inside of functions."""
+    for event in events:
+        yield event
+        if isinstance(event, Branch):
+            for arm in event.arms:
+                yield from flat(arm)
+
+
+def bound_names(events: Iterable[Event]) -> set[str]:
+    """Return the notebook's variables that events bind."""
+    return {event.name for event in flat(events) if isinstance(event, Bind) and not is_local(event.name)}

@@ -59,8 +59,8 @@ def _finding(
                 places.append((need.cell, need.line))
                 break
     cell, line = max(places) if places else (cells[last][0], 1)
-    first, *rest = path
-    names = f"{first} and {rest[0]}" if len(rest) == 1 else ", ".join(path)
+    first, *rest = sorted(path, key=lambda name: cells[name][0])
+    names = f"{first} and {rest[0]}" if len(rest) == 1 else ", ".join([first, *rest])
     return Diagnostic(
         rule="MLO120",
         message=f"the stages {names} wait for each other: {', '.join(reasons) or 'by --after'}",

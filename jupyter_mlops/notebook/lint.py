@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from jupyter_mlops.notebook.cells import Cell, Notebook
 
 _install = re.compile(
-    r"\s*[!%]{1,2}\s*(?:\S*python\S*\s+-m\s+)?(?:uv\s+)?(pip3?|conda|mamba|apt|apt-get)\s+install\b"
+    r"\s*[!%]{1,2}\s*(?:(?:\S*python\S*|\{sys\.executable\})\s+-m\s+)?(?:uv\s+)?(pip3?|conda|mamba|apt|apt-get)\s+install\b"
 )
 _shell_install = re.compile(
-    r"\s*(?:\S*python\S*\s+-m\s+)?(?:uv\s+)?(pip3?|conda|mamba|apt|apt-get)\s+install\b"
+    r"\s*(?:(?:\S*python\S*|\{sys\.executable\})\s+-m\s+)?(?:uv\s+)?(pip3?|conda|mamba|apt|apt-get)\s+install\b"
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.notebook import syntax
@@ -29,17 +30,14 @@ _catch_names = frozenset({"NameError", "Exception", "BaseException"})
 _leaves = (ast.Raise, ast.Return, ast.Continue, ast.Break)
 
 
+@lru_cache(maxsize=1024)
 def events_of(source: str, label: str) -> tuple[Event, ...]:
     """Return a cell's events in order; ``label`` tells its local names from other cells'.
 
     Raises:
         SyntaxError: when the cell is neither Python nor IPython's extension of it.
     """
-    return events_of_parsed(syntax.parse(source), label)
-
-
-def events_of_parsed(parsed: syntax.Parsed, label: str) -> tuple[Event, ...]:
-    """Return the events of a parsed cell."""
+    parsed = syntax.parse(source)
     builder = Statements(label)
     builder.block(parsed.tree.body)
     builder.out.extend(Bind(name, 1) for name in parsed.bound)

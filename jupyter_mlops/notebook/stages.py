@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.notebook import known, syntax, tags
-from jupyter_mlops.notebook.events import Branch, Use, is_local
-from jupyter_mlops.notebook.scope import events_of_parsed
+from jupyter_mlops.notebook.events import Event, Use, bound_names, flat, is_local
+from jupyter_mlops.notebook.scope import events_of
 from jupyter_mlops.records.pipeline import Diagnostic, Gate, StageOptions
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ _harmless = known.words(
     "set_matplotlib_formats config compile setLevel dataclass partial setdefault insert append set_config "
     "option_context enable disable use_deterministic_algorithms set_num_threads cpu_count strftime now today"
 )
+_blocks = (ast.If, ast.Try, ast.With)
+_harmless_statements = (ast.Assign, ast.AnnAssign, ast.Expr)
 _plain_statements = (
     ast.Import,
     ast.ImportFrom,
@@ -49,7 +51,7 @@ class Plan:
     params_cells: list[int] = field(default_factory=list)
     skipped: list[int] = field(default_factory=list)
     gates: list[Gate] = field(default_factory=list)
-    parsed: dict[int, syntax.Parsed] = field(default_factory=dict)
+    events: dict[int, tuple[Event, ...]] = field(default_factory=dict)
     findings: list[Diagnostic] = field(default_factory=list)
 
     def owners(self) -> dict[int, str]:
@@ -62,6 +64,7 @@ def plan(notebook: Notebook) -> Plan:
     made = Plan()
     current: str | None = None
     known_names: set[str] = set()
+    seen: set[str] = set()
     explicit = False
     for cell in notebook.cells:
         if cell.tag is not None and cell.tag.kind == "gate":
@@ -69,6 +72,7 @@ def plan(notebook: Notebook) -> Plan:
         elif cell.cell_type == "code":
             kind = cell.tag.kind if cell.tag else ""
             parsed = _parsed(made, cell)
+            names = bound_names(made.events[cell.index])
             if kind == "skip":
                 made.skipped.append(cell.index)
             elif kind == "params":
@@ -77,48 +81,37 @@ def plan(notebook: Notebook) -> Plan:
             elif kind == "stage" and cell.tag is not None:
                 current, explicit = cell.tag.name, True
                 _stage(made, cell.index, cell.tag)
-            elif kind == "setup" or (not explicit and is_setup(parsed, known_names)):
+            elif kind == "setup" or (
+                # What runs before every stage must not set a variable anew that a stage has seen already.
+                not explicit
+                and is_setup(parsed, made.events[cell.index], known_names)
+                and not (current and names & seen)
+            ):
                 made.setup.append(cell.index)
-                known_names |= defined_names(parsed)
+                known_names |= names
             else:
                 current = current or _implicit_name(notebook)
                 made.stages.setdefault(current, []).append(cell.index)
+            seen |= names
     return made
 
 
-def is_setup(parsed: syntax.Parsed, names: set[str]) -> bool:
+def is_setup(parsed: syntax.Parsed, events: tuple[Event, ...], names: set[str]) -> bool:
     """Tell whether a cell only imports, defines, sets options or assigns constants, from ``names`` at most."""
     if parsed.bound or parsed.opaque:
         return False
-    mine = set(names)
     for node in parsed.tree.body:
-        if isinstance(node, _plain_statements):
-            mine |= _bound_by(node)
-            continue
-        if isinstance(node, ast.If | ast.Try | ast.With):
-            inner = [n for n in ast.walk(node) if isinstance(n, ast.stmt) and n is not node]
-            harmless = all(isinstance(n, (*_plain_statements, ast.Assign, ast.Expr)) for n in inner)
-        else:
-            harmless = isinstance(node, ast.Assign | ast.AnnAssign | ast.Expr)
-        if not (harmless and _is_harmless(node)):
-            return False
-        mine |= _bound_by(node)
-    return _reads(parsed) <= mine
-
-
-def _reads(parsed: syntax.Parsed) -> set[str]:
-    """Return the names that running a cell reads, not those that its functions read when they are called."""
-    found: set[str] = set()
-    waiting = list(events_of_parsed(parsed, "setup"))
-    while waiting:
-        event = waiting.pop()
-        if isinstance(event, Use) and not (
-            event.soft or is_local(event.name) or known.is_provided(event.name)
-        ):
-            found.add(event.name)
-        elif isinstance(event, Branch):
-            waiting.extend(inner for arm in event.arms for inner in arm)
-    return found
+        inner = (
+            [n for n in ast.walk(node) if isinstance(n, ast.stmt)] if isinstance(node, _blocks) else [node]
+        )
+        for statement in inner:
+            if isinstance(statement, (*_plain_statements, *_blocks)):
+                continue
+            if not (isinstance(statement, _harmless_statements) and _is_harmless(statement)):
+                return False
+    reads = {event.name for event in flat(events) if isinstance(event, Use) and not event.soft}
+    needed = {name for name in reads if not (is_local(name) or known.is_provided(name))}
+    return needed <= names | bound_names(events)
 
 
 def _is_harmless(statement: ast.stmt) -> bool:
@@ -140,30 +133,11 @@ def _last_name(function: ast.expr) -> str:
     return function.id if isinstance(function, ast.Name) else ""
 
 
-def _bound_by(statement: ast.stmt) -> set[str]:
-    match statement:
-        case ast.Import(names=names) | ast.ImportFrom(names=names):
-            return {alias.asname or alias.name.partition(".")[0] for alias in names}
-        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-            return {name}
-        case _:
-            found: set[str] = set()
-            for node in ast.walk(statement):
-                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                    found.add(node.id)
-                elif isinstance(node, _plain_statements):
-                    found |= _bound_by(node) if node is not statement else set()
-            return found
-
-
-def defined_names(parsed: syntax.Parsed) -> set[str]:
-    """Return the names that a cell's top level binds."""
-    return set().union(*(_bound_by(node) for node in parsed.tree.body)) if parsed.tree.body else set()
-
-
 def _parsed(made: Plan, cell: Cell) -> syntax.Parsed:
+    source = tags.untagged(cell.source)
     try:
-        parsed = syntax.parse(tags.untagged(cell.source))
+        parsed = syntax.parse(source)
+        made.events[cell.index] = events_of(source, str(cell.index))
     except SyntaxError as error:
         if cell.tag is None or cell.tag.kind != "skip":
             made.findings.append(
@@ -176,7 +150,7 @@ def _parsed(made: Plan, cell: Cell) -> syntax.Parsed:
                 )
             )
         parsed = syntax.Parsed(syntax.EMPTY)
-    made.parsed[cell.index] = parsed
+        made.events[cell.index] = ()
     return parsed
 
 

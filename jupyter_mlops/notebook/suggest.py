@@ -11,15 +11,17 @@ import msgspec
 
 from jupyter_mlops.notebook import syntax
 from jupyter_mlops.notebook.dataflow import examine
-from jupyter_mlops.notebook.stages import defined_names, is_setup
-from jupyter_mlops.notebook.tags import Tag
+from jupyter_mlops.notebook.events import Event, bound_names
+from jupyter_mlops.notebook.scope import events_of
+from jupyter_mlops.notebook.stages import is_setup
+from jupyter_mlops.notebook.tags import Tag, untagged
 
 if TYPE_CHECKING:
     from jupyter_mlops.notebook.cells import Cell, Notebook
 
-_heading = re.compile(r"^ {0,3}#{1,6}[ \t]+(.+?)[ \t]*#*[ \t]*$", re.MULTILINE)
-_html_heading = re.compile(r"<h[1-6][^>]*>(.*?)</h[1-6]>", re.IGNORECASE | re.DOTALL)
-_underlined = re.compile(r"^(\S[^\n]*)\n(?:=+|-{3,})[ \t]*$", re.MULTILINE)
+_heading = re.compile(r"^ {0,3}(#{1,6})[ \t]+(.+?)[ \t]*#*[ \t]*$", re.MULTILINE)
+_html_heading = re.compile(r"<h([1-6])[^>]*>(.*?)</h[1-6]>", re.IGNORECASE | re.DOTALL)
+_underlined = re.compile(r"^(\S[^\n]*)\n(=+|-{3,})[ \t]*$", re.MULTILINE)
 _fence = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 _number = re.compile(r"^\W*(?:(?:chapter|step|part|section)\s+)?[\d.]+[\d.):\s-]+", re.IGNORECASE)
 _longest = 32
@@ -68,13 +70,7 @@ def slug(heading: str) -> str:
 def _roles(notebook: Notebook) -> dict[int, Tag]:
     """Return a tag for every untagged code cell: stages are runs of cells, so none can wait for a later one."""
     once = _bound_once(notebook)
-    headed = [cell.index for cell in notebook.cells if _last_heading(cell)]
-    # The title of the whole notebook names no stage where other headings do.
-    title = (
-        headed[0]
-        if len(headed) > 1 and not any(c.cell_type == "code" for c in notebook.cells[: headed[0]])
-        else -1
-    )
+    title = _title(notebook)
     roles: dict[int, Tag] = {}
     known: set[str] = set()
     taken: set[str] = set()
@@ -85,12 +81,12 @@ def _roles(notebook: Notebook) -> dict[int, Tag]:
             heading, current = slug(found), ""
         if cell.cell_type != "code":
             continue
-        parsed = _parse(cell)
-        names = defined_names(parsed)
+        parsed, events = _read(cell)
+        names = bound_names(events)
         if cell.tag is not None:
             known |= names if cell.tag.kind in ("params", "setup") else set()
             continue
-        if is_setup(parsed, known) and (not taken or (_only_defines(parsed) and names <= once)):
+        if is_setup(parsed, events, known) and (not taken or (_only_defines(parsed) and names <= once)):
             known |= names
             roles[cell.index] = Tag(kind="setup")
             continue
@@ -99,7 +95,18 @@ def _roles(notebook: Notebook) -> dict[int, Tag]:
             work = kind or work
             current = _free(heading or kind or "load", taken)
         roles[cell.index] = Tag(kind="stage", name=current)
+    if not taken:
+        _make_one(notebook, roles)
     return roles
+
+
+def _make_one(notebook: Notebook, roles: dict[int, Tag]) -> None:
+    """Make a stage where all cells could be setup: of those that assign or show something, else of the last."""
+    works = [index for index in roles if not _only_defines(_read(notebook.cells[index])[0])] or list(roles)[
+        -1:
+    ]
+    for index in works:
+        roles[index] = Tag(kind="stage", name="main")
 
 
 def _free(name: str, taken: set[str]) -> str:
@@ -111,17 +118,33 @@ def _free(name: str, taken: set[str]) -> str:
     return made
 
 
+def _title(notebook: Notebook) -> int:
+    """Return the cell whose heading names the whole notebook and so no stage, -1 when there is none."""
+    above: list[tuple[int, int]] = []
+    for cell in notebook.cells:
+        above += [(cell.index, level) for _, level, _ in _headings(cell)]
+        if cell.cell_type == "code" and not above:
+            return -1
+    top = [index for index, level in above if level == 1]
+    return top[0] if len(top) == 1 and len(above) > 1 and above[0] == (top[0], 1) else -1
+
+
 def _last_heading(cell: Cell) -> str:
     """Return the heading nearest to the code below, empty when the cell has none."""
+    found = _headings(cell)
+    return max(found)[2] if found else ""
+
+
+def _headings(cell: Cell) -> list[tuple[int, int, str]]:
+    """Return place, level and text of each heading in a Markdown cell."""
     if cell.cell_type != "markdown":
-        return ""
+        return []
     text = _fence.sub("", cell.source)
-    found = [
-        (match.start(), match[1])
-        for pattern in (_heading, _html_heading, _underlined)
-        for match in pattern.finditer(text)
+    found = [(match.start(), len(match[1]), match[2].strip()) for match in _heading.finditer(text)]
+    found += [(match.start(), int(match[1]), match[2].strip()) for match in _html_heading.finditer(text)]
+    return found + [
+        (match.start(), 1 + (match[2][0] == "-"), match[1].strip()) for match in _underlined.finditer(text)
     ]
-    return max(found)[1].strip() if found else ""
 
 
 def _kind(parsed: syntax.Parsed, before: str) -> str:
@@ -137,11 +160,12 @@ def _kind(parsed: syntax.Parsed, before: str) -> str:
     return kinds[0] if kinds else ""
 
 
-def _parse(cell: Cell) -> syntax.Parsed:
+def _read(cell: Cell) -> tuple[syntax.Parsed, tuple[Event, ...]]:
+    source = untagged(cell.source)
     try:
-        return syntax.parse(cell.source)
+        return syntax.parse(source), events_of(source, str(cell.index))
     except SyntaxError:
-        return syntax.Parsed(syntax.EMPTY, opaque=True)
+        return syntax.Parsed(syntax.EMPTY, opaque=True), ()
 
 
 def _only_defines(parsed: syntax.Parsed) -> bool:
@@ -154,7 +178,7 @@ def _bound_once(notebook: Notebook) -> set[str]:
     count: dict[str, int] = {}
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            for name in defined_names(_parse(cell)):
+            for name in bound_names(_read(cell)[1]):
                 count[name] = count.get(name, 0) + 1
     return {name for name, times in count.items() if times == 1}
 

@@ -6,6 +6,7 @@ import ast
 import re
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 # Cell magics whose body is Python that runs in the notebook's namespace.
@@ -20,6 +21,8 @@ HARMLESS_MAGICS = frozenset(
     {"matplotlib", "load_ext", "reload_ext", "autoreload", "config", "env", "set_env", "precision", "pip", "conda",
      "xmode", "colors", "pdb", "autosave", "alias", "aimport", "pinfo", "pinfo2", "mlops"}
 )  # fmt: skip
+# Words that the parser lets stand where the compiler doesn't: ``return`` outside of a function, say.
+_may_fail_later = re.compile(r"\b(?:return|yield|break|continue|nonlocal|global|await|async)\b|\*|:=")
 _cell_magic = re.compile(r"\s*%%(!|[\w.]+)([^\n]*)(?:\n|\Z)")
 _outputs = re.compile(r"(?:--out|--err|-o|--output|--proc|--to|--into)[ =]([\w,]+)")
 _options = re.compile(r"^(?:\s*-[\w-]+(?:[ =]?\d+)?(?=\s|$))+")
@@ -37,6 +40,7 @@ class Parsed:
 EMPTY = ast.Module(body=[], type_ignores=[])
 
 
+@lru_cache(maxsize=1024)
 def parse(source: str) -> Parsed:
     """Parse a cell; lines are the cell's own, the first is 1.
 
@@ -101,7 +105,10 @@ def _tree(source: str) -> ast.Module:
     from IPython.core.inputtransformer2 import TransformerManager
 
     manager: Any = TransformerManager
-    return _compiled(str(manager().transform_cell(source)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns of odd line ends
+        transformed = str(manager().transform_cell(source))
+    return _compiled(transformed)
 
 
 def _compiled(source: str) -> ast.Module:
@@ -110,7 +117,8 @@ def _compiled(source: str) -> ast.Module:
         warnings.simplefilter("ignore")
         try:
             tree = ast.parse(source)
-            compile(tree, "<cell>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+            if _may_fail_later.search(source):
+                compile(tree, "<cell>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
         except (ValueError, RecursionError, MemoryError) as error:
             if isinstance(error, SyntaxError):
                 raise
