@@ -75,14 +75,13 @@ class Local:
         product = self.product(stage.name)
         product.parent.mkdir(parents=True, exist_ok=True)
         product.unlink(missing_ok=True)
-        timeout = stage.options.timeout
         watch = Watch(
             environment=self._environment,
             log=product.with_suffix(".log"),
             folder=self.folder,
             kernels=self._kernels,
             on_cells=on_cells,
-            deadline=None if timeout is None else time.monotonic() + timeout,
+            limit=stage.options.timeout,
         )
         error = execute(self.folder / f"{stage.name}.ipynb", self.notebook(stage.name), parameters, watch)
         if error is None and not product.is_file():

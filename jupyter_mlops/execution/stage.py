@@ -47,16 +47,17 @@ class Watch:
     folder: Path
     kernels: Kernels
     on_cells: Callable[[int, int], None]
-    deadline: float | None = None
+    limit: float | None = None
     done: int = 0
     total: int = 0
+    cell: int | None = None
     error: StageError | None = None
     returncode: int | None = None
     started: float = field(default_factory=time.monotonic)
 
     def remaining(self, _cell: Any = None) -> float | None:
         """Return the seconds a cell may still take; nbclient reads None as no limit."""
-        return None if self.deadline is None else max(0.1, self.deadline - time.monotonic())
+        return None if self.limit is None else max(0.1, self.started + self.limit - time.monotonic())
 
 
 class StageClient(PapermillNotebookClient):
@@ -69,6 +70,7 @@ class StageClient(PapermillNotebookClient):
             nb_man,
             timeout_func=watch.remaining,
             iopub_timeout=OUTPUT_TIMEOUT,
+            on_cell_start=self._cell_begins,
             on_cell_executed=self._cell_done,
             on_cell_error=self._cell_failed,
             resources={"metadata": {"path": str(watch.folder)}},
@@ -93,6 +95,9 @@ class StageClient(PapermillNotebookClient):
         finally:
             self.watch.returncode = process.poll()
             self.watch.kernels.remove(process.pid)
+
+    def _cell_begins(self, cell: Any, cell_index: int) -> None:  # noqa: ARG002 - nbclient's names
+        self.watch.cell = _source_cell(cell)
 
     def _cell_done(self, cell: Any, cell_index: int, execute_reply: Any) -> None:  # noqa: ARG002 - nbclient's names
         self.watch.done += 1
@@ -130,7 +135,6 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any], watch: Wat
         parameters: values that differ from the compiled ones.
         watch: is told of each cell that is done.
     """
-    limit = watch.remaining()
     try:
         papermill.execute_notebook(
             str(notebook),
@@ -145,10 +149,9 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any], watch: Wat
     except PapermillExecutionError as error:
         return watch.error or StageError(type=error.ename, message=error.evalue)
     except CellTimeoutError:
-        return StageError(
-            type="Timeout",
-            message=f"the stage took longer than its {limit or 0:g} s; give it more with --timeout",
-        )
+        allowed = f"{watch.limit:g} s" if watch.limit is not None else "time"
+        message = f"the stage took longer than its {allowed}; give it more with --timeout"
+        return StageError(type="Timeout", message=message, cell=watch.cell)
     except DeadKernelError:
         return _death(watch)
     except NoSuchKernel as error:
@@ -174,17 +177,22 @@ def _death(watch: Watch) -> StageError:
         name = signal.Signals(-code).name if -code in set(signal.Signals) else str(-code)
         why = "; most often memory ran out" if -code == signal.SIGKILL else ""
         return StageError(
-            type="KernelDied", message=f"the kernel was killed by {name}{why}", traceback="\n".join(tail)
+            type="KernelDied",
+            message=f"the kernel was killed by {name}{why}",
+            cell=watch.cell,
+            traceback="\n".join(tail),
         )
     ending = f" with exit code {code}" if code is not None else ""
-    return StageError(type="KernelDied", message=f"the kernel ended{ending}", traceback="\n".join(tail))
+    return StageError(
+        type="KernelDied", message=f"the kernel ended{ending}", cell=watch.cell, traceback="\n".join(tail)
+    )
 
 
 def _error_of(cell: Any, content: dict[str, Any]) -> StageError:
     """Turn a kernel's error reply into the notebook's own cell and line."""
     text = _ansi.sub("", "\n".join(content.get("traceback") or ()))
     message = _ansi.sub("", str(content.get("evalue", "")))
-    index = cell.metadata.get(SOURCE_KEY, {}).get("source_cell")
+    index = _source_cell(cell)
     line = _line(text, content.get("execution_count"), cell.source)
     located = _location.search(message)
     if index is None and located:
@@ -196,6 +204,11 @@ def _error_of(cell: Any, content: dict[str, Any]) -> StageError:
         line=line if index is not None else None,
         traceback=text,
     )
+
+
+def _source_cell(cell: Any) -> int | None:
+    found: int | None = cell.metadata.get(SOURCE_KEY, {}).get("source_cell")
+    return found
 
 
 def _line(traceback: str, count: int | None, source: str) -> int | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.notebook.syntax import parse
+from jupyter_mlops.notebook.tags import untagged
 from jupyter_mlops.records.base import canonical_json, digest_of
 
 if TYPE_CHECKING:
@@ -46,19 +47,19 @@ class Source:
 
 def source_of(notebook: Notebook, pipeline: Pipeline, stage: Stage) -> Source:
     """Return the code that a stage runs."""
-    cells = notebook.cells
+    texts = [untagged(cell.source) for cell in notebook.cells]
     params = [
-        cell.source for cell in cells if cell.cell_type == "code" and cell.tag and cell.tag.kind == "params"
+        texts[cell.index]
+        for cell in notebook.cells
+        if cell.cell_type == "code" and cell.tag and cell.tag.kind == "params"
     ]
-    above = [
-        cells[index].source for name in ancestors(pipeline, stage) for index in pipeline.stage(name).cells
-    ]
+    above = [texts[index] for name in ancestors(pipeline, stage) for index in pipeline.stage(name).cells]
     return Source(
         stage=stage,
-        code=normalised(cells[index].source for index in stage.cells),
+        code=normalised(texts[index] for index in stage.cells),
         setup=(
             *normalised(_without_literals(text, pipeline.params) for text in params),
-            *normalised(cells[index].source for index in pipeline.setup),
+            *normalised(texts[index] for index in pipeline.setup),
         ),
         definitions=tuple(text for source in above for text in _definitions(source)),
     )
@@ -229,7 +230,7 @@ def _shown(value: Any) -> str:
 
 def _rank(name: str) -> tuple[int, str]:
     order = (PARAMETER, CODE, SETUP, MODULE, INPUT, WIRING, ENVIRONMENT)
-    return next(place for place, prefix in enumerate(order) if name.startswith(prefix)), name
+    return next((place for place, prefix in enumerate(order) if name.startswith(prefix)), len(order)), name
 
 
 def _difference(name: str, before: str | None, now: str | None) -> str:

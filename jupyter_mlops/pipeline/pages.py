@@ -10,8 +10,6 @@ import yaml
 if TYPE_CHECKING:
     from jupyter_mlops.records.pipeline import Pipeline, Stage
 
-_PLAIN = (bool, int, float, str, type(None))
-
 
 def name_of(pipeline: Pipeline) -> str:
     """Return the pipeline's name: its notebook's, without the suffix."""
@@ -20,7 +18,7 @@ def name_of(pipeline: Pipeline) -> str:
 
 def pipeline_yaml(pipeline: Pipeline) -> bytes:
     """Return what ``ploomber build`` reads."""
-    tasks = [_task(stage, plain_params(pipeline)) for stage in pipeline.stages]
+    tasks = [_task(stage, pipeline.params) for stage in pipeline.stages]
     # Stages are cut out of one notebook, so names that another stage binds look undefined to a static analysis.
     meta = {"extract_product": False, "extract_upstream": False}
     text = yaml.safe_dump({"meta": meta, "tasks": tasks}, sort_keys=False, allow_unicode=True, width=100)
@@ -29,12 +27,9 @@ def pipeline_yaml(pipeline: Pipeline) -> bytes:
 
 def params_yaml(pipeline: Pipeline) -> bytes:
     """Return the parameters as papermill's ``-f`` reads them."""
-    lines = [_generated(pipeline).rstrip("\n"), "# papermill NAME.ipynb out.ipynb -f params.yaml"]
-    left_out = sorted(set(pipeline.params) - set(plain_params(pipeline)))
-    if left_out:
-        lines.append(f"# not expressible in YAML, so only in the notebooks: {', '.join(left_out)}")
-    text = yaml.safe_dump(plain_params(pipeline), sort_keys=True, allow_unicode=True)
-    return ("\n".join(lines) + "\n" + text).encode()
+    hint = "# papermill NAME.ipynb out.ipynb -f params.yaml\n"
+    text = yaml.safe_dump(pipeline.params, sort_keys=True, allow_unicode=True)
+    return (_generated(pipeline) + hint + text).encode()
 
 
 def gates_yaml(pipeline: Pipeline) -> bytes:
@@ -90,11 +85,6 @@ def stage_header(pipeline: Pipeline, stage: Stage) -> str:
     )
 
 
-def plain_params(pipeline: Pipeline) -> dict[str, Any]:
-    """Return the parameters that YAML keeps as they are."""
-    return {name: value for name, value in pipeline.params.items() if _is_plain(value)}
-
-
 def _task(stage: Stage, params: dict[str, Any]) -> dict[str, Any]:
     task: dict[str, Any] = {
         "name": stage.name,
@@ -114,14 +104,6 @@ def _copy(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _copy(item) for key, item in value.items()}
     return [_copy(item) for item in value] if isinstance(value, list) else value
-
-
-def _is_plain(value: Any) -> bool:
-    if isinstance(value, list):
-        return all(map(_is_plain, value))
-    if isinstance(value, dict):
-        return all(isinstance(key, str) and _is_plain(item) for key, item in value.items())
-    return type(value) in _PLAIN
 
 
 def _generated(pipeline: Pipeline) -> str:

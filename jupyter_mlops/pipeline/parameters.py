@@ -93,7 +93,7 @@ def _from_text(name: str, declared: Any, text: str) -> Any:
 
 def _number(name: str, declared: float, text: str) -> int | float:
     try:
-        return float(text) if isinstance(declared, float) else int(text)
+        return type(declared)(text)
     except ValueError:
         raise _wrong(name, declared, text) from None
 

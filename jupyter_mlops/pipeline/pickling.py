@@ -14,6 +14,7 @@ import linecache
 import os
 import pickle
 import types
+from collections import Counter
 from collections.abc import Callable
 from typing import IO, Any
 
@@ -131,11 +132,13 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
         return self._sources[filename]
 
     def _view(self, obj: Any) -> Any:
-        base = getattr(obj, "base", None)
-        if base is None or id(base) not in self._roots or type(obj) is not type(base):
+        if not _is_array(obj):
             return None
-        start = obj.__array_interface__["data"][0] - base.__array_interface__["data"][0]
-        return view_of, (base, start, obj.shape, obj.strides, obj.dtype)
+        root = _root_of(obj)
+        if root is obj or id(root) not in self._roots:
+            return None
+        start = obj.__array_interface__["data"][0] - root.__array_interface__["data"][0]
+        return view_of, (root, start, obj.shape, obj.strides, obj.dtype)
 
 
 class Unpickler(pickle.Unpickler):
@@ -174,14 +177,20 @@ def fingerprint(value: Any, pickler: Callable[..., Pickler]) -> str:
 
 def shared_roots(values: list[Any]) -> frozenset[int]:
     """Return the ids of the arrays that at least two of ``values`` look into (or are)."""
-    seen: dict[int, int] = {}
-    for value in values:
-        if type(value).__module__ == "numpy" and type(value).__name__ == "ndarray":
-            base = value.base
-            root = base if base is not None else value
-            if type(root) is type(value) and not root.dtype.hasobject and root.flags.forc:
-                seen[id(root)] = seen.get(id(root), 0) + 1
-    return frozenset(key for key, count in seen.items() if count > 1)
+    roots = [_root_of(value) for value in values if _is_array(value) and not value.dtype.hasobject]
+    counts = Counter(id(root) for root in roots if root.flags.forc)
+    return frozenset(key for key, count in counts.items() if count > 1)
+
+
+def _is_array(value: Any) -> bool:
+    kind = type(value)
+    return kind.__name__ == "ndarray" and kind.__module__ == "numpy"
+
+
+def _root_of(array: Any) -> Any:
+    while _is_array(array.base):
+        array = array.base
+    return array
 
 
 def _defined_here(value: Any) -> bool:
