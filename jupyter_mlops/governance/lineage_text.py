@@ -57,22 +57,41 @@ def _tree(lineage: Lineage) -> dict[str, list[str]]:
         neighbours.setdefault(here, []).append(there)
     depth = {lineage.start: 0}
     parent: dict[str, str] = {}
-    waiting = [lineage.start]
-    while waiting:
-        here = waiting.pop()
-        for there in neighbours.get(here, ()):
-            # The bound keeps a circle, which no honest ledger has, from going round for ever.
-            if depth[here] < depth.get(there, 0) or depth[here] >= len(lineage.nodes):
-                continue
-            if there != lineage.start:
+    order, onward = _without_circles(lineage.start, neighbours)
+    for here in order:
+        for there in onward[here]:
+            if depth[here] + 1 > depth.get(there, 0):
                 depth[there] = depth[here] + 1
                 parent[there] = here
-                waiting.append(there)
     under: dict[str, list[str]] = {}
     for node in lineage.nodes:
         if node.ref in parent:
             under.setdefault(parent[node.ref], []).append(node.ref)
     return under
+
+
+def _without_circles(start: str, neighbours: dict[str, list[str]]) -> tuple[list[str], dict[str, list[str]]]:
+    """Return the nodes so that each stands before its neighbours, and the neighbours without those that close a circle.
+
+    No honest ledger has circles; one that has is still to be shown.
+    """
+    onward: dict[str, list[str]] = {start: []}
+    done: list[str] = []
+    path = {start: iter(neighbours.get(start, ()))}
+    while path:
+        here = next(reversed(path))
+        for there in path[here]:
+            if there in path:
+                continue
+            onward[here].append(there)
+            if there not in onward:
+                onward[there] = []
+                path[there] = iter(neighbours.get(there, ()))
+                break
+        else:
+            done.append(here)
+            del path[here]
+    return done[::-1], onward
 
 
 def _described(node: Node) -> list[str]:

@@ -6,6 +6,7 @@ import math
 import re
 import struct
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -33,6 +34,7 @@ WIRE = {
 _INTEGERS = frozenset(name for name in WIRE if "INT" in name)
 _NUMBERS = _INTEGERS | {"FP16", "FP32", "FP64"}
 _LARGEST_JSON_INTEGER = 2**63 - 1  # msgspec checks bounds as signed 64-bit numbers
+_YEARS = range(1678, 2262)  # what nanoseconds in 64 bits can name
 DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -119,7 +121,10 @@ class Column:
         while isinstance(probe, list):
             shape.append(len(probe))
             probe = probe[0] if probe else None
-        return self._by_row(_flat(checked), self.rows_of(shape), shape)
+        flat = _flat(checked)
+        if text and any(isinstance(value, float) and math.isinf(value) for value in flat):
+            raise self._wrong("a number is infinite")
+        return self._by_row(flat, self.rows_of(shape), shape)
 
     def from_binary(self, data: bytes, datatype: str, shape: list[int]) -> list[Any]:
         """Read the raw bytes of a tensor into a list with one entry a row.
@@ -157,6 +162,22 @@ class Column:
                 hint="send finite numbers in that range",
             )
 
+    def _check_times(self, values: list[Any]) -> None:
+        aware = "," in self.dtype  # pandas names a time zone behind the unit
+        for row, value in enumerate(values):
+            try:
+                time = datetime.fromisoformat(value) if value is not None else None
+            except ValueError:
+                time = datetime.min  # noqa: DTZ901 - stands for no time at all
+            if time is None:
+                continue
+            if time.year not in _YEARS or (time.tzinfo is not None and not aware):
+                raise RequestError(
+                    f"input {self.name!r}, value {row}: {value[:40]!r} is no time of the kind it takes",
+                    hint="send ISO 8601 as in 2026-11-21T08:00:00, "
+                    + ("with its offset" if aware else "without an offset"),
+                )
+
     def _texts(self, data: bytes) -> list[str]:
         texts, at = [], 0
         try:
@@ -179,6 +200,8 @@ class Column:
                 f"input {self.name!r} has {len(flat)} values for shape {shape}",
                 hint=f"send {math.prod(shape)} values or another shape",
             )
+        if self.dtype.startswith("datetime64"):
+            self._check_times(flat)
         if not self.row_shape:
             return flat
         for length in reversed(shape[1:]):
@@ -253,14 +276,15 @@ def same_rows(columns: dict[str, list[Any]]) -> int:
 def _element(datatype: str, dtype: str) -> Any:
     if datatype == "BYTES":
         return str | None
+    # pandas columns that can miss a truth value or an integer; numpy's can't.
+    nullable = dtype[:1].isupper() or dtype in ("object", "boolean", "category") or "[pyarrow]" in dtype
     if datatype == "BOOL":
-        return bool | None if dtype == "boolean" else bool
+        return bool | None if nullable else bool
     if datatype in _INTEGERS:
         limits = np.iinfo(WIRE[datatype])
         most = min(int(limits.max), _LARGEST_JSON_INTEGER)
         bounded: Any = Annotated[int, msgspec.Meta(ge=int(limits.min), le=most)]
-        # pandas names its integers that can be missing with a capital letter.
-        return bounded | None if dtype[:1].isupper() else bounded
+        return bounded | None if nullable else bounded
     if datatype in ("FP16", "FP32"):
         largest = float(np.finfo(WIRE[datatype]).max)
         return Annotated[float, msgspec.Meta(ge=-largest, le=largest)] | None

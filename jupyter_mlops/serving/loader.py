@@ -85,16 +85,12 @@ def _frame_builder(schema: Schema) -> Any:
 
 
 def _series(column: Column, values: list[Any], pd: Any) -> Any:
-    dtype = column.dtype
-    if dtype.startswith("category"):
+    if column.dtype.startswith("category"):
         return pd.Categorical(values)
-    if dtype == "object":
-        return pd.Series(values, dtype=object)
-    if column.datatype == "BYTES":
-        return pd.Series(values, dtype=dtype or None)
-    if dtype[:1].isupper() or dtype == "boolean":
-        return pd.array(values, dtype=dtype)
-    return np.array(values, dtype=WIRE[column.datatype])
+    plain = np.dtype(WIRE[column.datatype]) if column.datatype in WIRE else None
+    if plain is not None and column.dtype in ("", plain.name):
+        return np.array(values, dtype=plain)
+    return pd.Series(values, dtype=column.dtype or None)
 
 
 def _as_array(name: str, result: Any, rows: int) -> np.ndarray[Any, Any]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+_LAST_CHARACTER = chr(0x10FFFF)
 BUSY_SECONDS = 30.0
 PAGE = 500
 _TABLE = """
@@ -110,8 +111,8 @@ class PredictionLog:
 
     def ids(self, prefix: str, limit: int = 5) -> list[str]:
         """Return up to ``limit`` ids that start with ``prefix``, newest first."""
-        query = "select id from predictions where substr(id, 1, ?) = ? order by seq desc limit ?"
-        return [row[0] for row in self._select(query, len(prefix), prefix, limit)]
+        query = "select id from predictions where id >= ? and id < ? order by seq desc limit ?"
+        return [row[0] for row in self._select(query, prefix, prefix + _LAST_CHARACTER, limit)]
 
     def rows(self, model: str, version: int | None = None) -> Iterator[Prediction]:
         """Yield the predictions of ``model`` (of one version, where given), oldest first."""

@@ -9,7 +9,9 @@ import pytest
 
 from jupyter_mlops.errors import DataError
 from jupyter_mlops.records.model import Manifest, Signature, Tensor
+from jupyter_mlops.serving.columns import Column
 from jupyter_mlops.serving.loader import ServedModel
+from jupyter_mlops.serving.problems import RequestError
 
 TRAINED: dict[str, tuple[str, Any, list[Any]]] = {
     "whole": ("INT64", "int64", [1, 2]),
@@ -22,6 +24,10 @@ TRAINED: dict[str, tuple[str, Any, list[Any]]] = {
     "kind": ("BYTES", "category", ["a", "b"]),
     "maybe": ("INT64", "Int64", [1, None]),
     "perhaps": ("BOOL", "boolean", [True, None]),
+    "arrow": ("INT64", "int64[pyarrow]", [1, None]),
+    "gaps": ("BOOL", "object", [True, None]),
+    "level": ("INT64", "category", [3, None]),
+    "zoned": ("BYTES", "datetime64[us, UTC]", ["2026-11-21T08:00:00+01:00", None]),
     "when": ("BYTES", "datetime64[us]", ["2026-11-21", "2026-11-22T10:00:00"]),
 }
 
@@ -30,6 +36,24 @@ class Keep:
     def predict(self, X: Any) -> Any:
         self.seen = X
         return np.zeros(len(X))
+
+
+def test_times_are_checked_before_the_model_is_asked() -> None:
+    naive = Column.of(Tensor(name="when", datatype="BYTES", shape=(-1,), dtype="datetime64[ns]"))
+    assert naive.from_values(["2026-11-21", None]) == ["2026-11-21", None]
+    for wrong in ("yesterday", "9999-01-01", "2026-11-21T08:00:00+01:00", ""):
+        with pytest.raises(RequestError, match=r"input 'when', value 1: '.*' is no time"):
+            naive.from_values(["2026-11-21", wrong])
+    zoned = Column.of(Tensor(name="when", datatype="BYTES", shape=(-1,), dtype="datetime64[us, UTC]"))
+    assert zoned.from_values(["2026-11-21T08:00:00+01:00"])
+
+
+@pytest.mark.parametrize(
+    "dtype, datatype", [("object", "BOOL"), ("Int64", "INT64"), ("int64[pyarrow]", "INT64")]
+)
+def test_columns_that_can_miss_a_value_may(dtype: str, datatype: str) -> None:
+    column = Column.of(Tensor(name="x", datatype=datatype, shape=(-1,), dtype=dtype))
+    assert column.from_values([None]) == [None]
 
 
 def frame(columns: dict[str, tuple[str, Any, list[Any]]]) -> pd.DataFrame:

@@ -98,6 +98,7 @@ def test_what_is_wrong_is_named_with_the_mend(framed: ServedModel, document: Any
         (b"\xff\xfe", "the CSV can't be read"),
         (b"age,pay\n1\n", "CSV row 0 has 1 values and the header 2"),
         (b"age,pay,job,member\nx,1,cook,true\n", "input 'age', value 0"),
+        (b"age,pay,job,member\n1,inf,cook,true\n", "input 'pay': a number is infinite"),
         (b'age,"pay\n1', "the CSV can't be read"),
     ],
 )
