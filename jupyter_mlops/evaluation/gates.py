@@ -58,7 +58,7 @@ def judge(condition: Condition, measured: Measurement) -> ConditionResult:
         return _result(condition, measured, "passed", "no champion yet")
     if measured.champion is None or measured.difference is None:
         return _result(condition, measured, "not evaluated", measured.reason)
-    return _against_champion(condition, measured)
+    return _against_champion(condition, measured, measured.difference)
 
 
 def passed(results: tuple[ConditionResult, ...]) -> bool:
@@ -69,20 +69,18 @@ def passed(results: tuple[ConditionResult, ...]) -> bool:
     )
 
 
-def _against_champion(condition: Condition, measured: Measurement) -> ConditionResult:
-    if measured.difference is None:
-        raise ValueError("a comparison with the champion needs a difference")
+def _against_champion(condition: Condition, measured: Measurement, difference: float) -> ConditionResult:
     margin = condition.threshold.constant
     holds = _HOLDS[condition.operator]
     if measured.ci is None:
-        status = holds(measured.difference, margin)
+        status = holds(difference, margin)
         return _result(
             condition, measured, "passed" if status else "failed", measured.reason or "no interval"
         )
     decisive = measured.ci[0] if condition.operator in (">=", ">") else measured.ci[1]
     if holds(decisive, margin):
         return _result(condition, measured, "passed", measured.reason)
-    if holds(measured.difference, margin):
+    if holds(difference, margin):
         reason = "the difference may be chance: its interval reaches beyond the margin"
         return _result(condition, measured, "failed", "; ".join(filter(None, [measured.reason, reason])))
     return _result(condition, measured, "failed", measured.reason)

@@ -40,8 +40,8 @@ class Listener(Protocol):
     def bound(self, name: str, line: int, *, sure: bool, kind: str) -> None:
         """Take note that a variable gets a value."""
 
-    def changed(self, name: str, line: int) -> None:
-        """Take note that a variable's object is changed in place."""
+    def changed(self, names: list[str], line: int) -> None:
+        """Take note that an object is changed in place that these variables are or hold."""
 
     def deleted(self, name: str, line: int) -> None:
         """Take note that a variable is gone."""
@@ -177,11 +177,15 @@ class Machine(Calls):
             return
         affected = self.memory.holders(objects)
         self.memory.touch(objects)
-        for name, found in list(self.bindings.items()):
-            if is_local(name) or found.kind in ("constant", "module"):
-                continue
-            if not affected.isdisjoint(found.objects):
-                self.listener.changed(name, line)
+        names = [
+            name
+            for name, found in self.bindings.items()
+            if not (
+                is_local(name) or found.kind in ("constant", "module") or affected.isdisjoint(found.objects)
+            )
+        ]
+        if names:
+            self.listener.changed(names, line)
 
     def _bind(self, event: Bind) -> None:
         found = self.find(event.value)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_mlops.notebook import syntax
 from jupyter_mlops.notebook.events import (
+    LOCAL,
     NOTHING,
     Bind,
     Branch,
@@ -69,12 +70,20 @@ class Statements(Expressions):
             first = node.targets[0]
             pairs = first.elts if isinstance(first, ast.Tuple | ast.List) else []
             if len(node.targets) == 1 and len(pairs) == len(node.value.elts):
-                for target, value in zip(pairs, self.visit_all(node.value.elts), strict=True):
+                # All values are there before the first is assigned: x, y = y, x.
+                kept = [self._keep(value, node.lineno) for value in self.visit_all(node.value.elts)]
+                for target, value in zip(pairs, kept, strict=True):
                     self.target(target, value)
                 return
         value = self.visit(node.value)
         for target in node.targets:
             self.target(target, value)
+
+    def _keep(self, value: Value, line: int) -> Value:
+        """Give a value a name of its own, so that it stays what it is while variables change."""
+        name = f"{LOCAL}{self._label()}"
+        self.out.append(Bind(name, line, value))
+        return Value(same=frozenset({name}))
 
     def _annassign(self, node: ast.AnnAssign) -> None:
         value = self.visit(node.value)

@@ -13,6 +13,7 @@ from jupyter_mlops.notebook.events import (
     Function,
     is_local,
 )
+from jupyter_mlops.notebook.machine import Machine
 from jupyter_mlops.notebook.memory import Named, Objects
 
 if TYPE_CHECKING:
@@ -89,8 +90,6 @@ class Summaries:
         return changed
 
     def _summarise(self, function: Function) -> Summary:
-        from jupyter_mlops.notebook.machine import Machine
-
         notes = _Notes()
         machine = Machine(notes, self, inside=True)
         notes.machine = machine
@@ -139,7 +138,7 @@ class _Notes:
         del sure, kind
         self.sets.add(name)
 
-    def changed(self, name: str, line: int) -> None:
+    def changed(self, names: list[str], line: int) -> None:
         """Objects tell it already."""
 
     def deleted(self, name: str, line: int) -> None:

@@ -41,6 +41,7 @@ class Versions:
     stage: str = GIVEN
     cell: int = 0
     is_open: bool = False
+    order: dict[str, int] = field(default_factory=dict)
     current: dict[str, Version] = field(default_factory=dict)
     needs: dict[str, dict[str, Need]] = field(default_factory=dict)
     undefined: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -50,6 +51,7 @@ class Versions:
     def enter(self, stage: str, cell: int) -> None:
         """Go on to the next cell."""
         self.stage, self.cell = stage, cell
+        self.order[stage] = cell
 
     def used(self, name: str, line: int, *, soft: bool) -> None:
         """Take note of a read."""
@@ -72,17 +74,55 @@ class Versions:
             return
         self.current[name] = Version(name, self.stage, self.cell, line or 1, sure, version, kind)
 
-    def changed(self, name: str, line: int) -> None:
-        """Take note that an object was changed in place."""
-        version = self.current.get(name)
-        if version is None or version.gone:
-            return
-        if version.stage == self.stage:
-            self._written_again(version, line)
-            return
-        self.current[name] = Version(
-            name, self.stage, self.cell, line, full=False, before=version, kind=version.kind
+    def changed(self, names: list[str], line: int) -> None:
+        """Take note that an object was changed in place that these variables are or hold."""
+        alive = {
+            name: self.current[name] for name in names if name in self.current and not self.current[name].gone
+        }
+        self._keep_together(alive, line)
+        for name, version in alive.items():
+            if version.stage == self.stage:
+                self._written_again(version, line)
+            else:
+                before = self.current[name]
+                self.current[name] = Version(
+                    name, self.stage, self.cell, line, full=False, before=before, kind=version.kind
+                )
+
+    def _keep_together(self, alive: dict[str, Version], line: int) -> None:
+        """Let variables that share the object come from one stage: from two, they would be two objects."""
+        begun = {
+            name: found
+            for name, version in alive.items()
+            if (found := self._from_outside(version)) is not None
+        }
+        latest = max(
+            (found.stage for found in begun.values()), key=lambda s: self.order.get(s, -1), default=GIVEN
         )
+        for name, found in begun.items():
+            if latest in (found.stage, GIVEN):
+                continue
+            passed_on = Version(
+                name, latest, found.cell, found.line, full=False, before=found, kind=found.kind
+            )
+            if alive[name] is found:
+                self.current[name] = passed_on
+            else:
+                inner = alive[name]
+                while inner.before is not found and inner.before is not None:
+                    inner = inner.before
+                inner.before = passed_on
+            if self.needs.get(self.stage, {}).pop(name, None) is not None:
+                self._cross(self.stage, passed_on, self.cell, line)
+
+    def _from_outside(self, version: Version) -> Version | None:
+        """Return the version of a variable that this stage began with; None when it set the variable itself."""
+        outside: Version | None = version
+        while outside is not None and outside.stage == self.stage:
+            if outside.full:
+                return None
+            outside = outside.before
+        return None if outside is not None and outside.gone else outside
 
     def deleted(self, name: str, line: int) -> None:
         """Take note that a variable is gone."""
@@ -93,11 +133,7 @@ class Versions:
         self.is_open = True
 
     def _need(self, version: Version, cell: int, line: int) -> None:
-        outside: Version | None = version
-        while outside is not None and outside.stage == self.stage:
-            if outside.full:
-                return
-            outside = outside.before
+        outside = self._from_outside(version)
         if outside is not None:
             self._cross(self.stage, outside, cell, line)
 

@@ -1,7 +1,8 @@
 import '@xyflow/react/dist/base.css';
 
-import type { Edge as FlowEdge, Node, NodeProps } from '@xyflow/react';
+import type { Edge as FlowEdge, EdgeProps, Node, NodeProps } from '@xyflow/react';
 import {
+  BaseEdge,
   Controls,
   Handle,
   MarkerType,
@@ -11,14 +12,23 @@ import {
   useReactFlow
 } from '@xyflow/react';
 import type { CSSProperties, JSX } from 'react';
-import { useEffect, useMemo, useRef } from 'react';
+import { useEffect, useMemo, useRef, useState } from 'react';
 
 import type { GraphDocument, Run } from '../api/types';
-import { NODE_HEIGHT, NODE_WIDTH, layout } from '../model/layout';
+import type { Point } from '../model/layout';
+import {
+  NODE_HEIGHT,
+  NODE_WIDTH,
+  edgeId,
+  layout,
+  middle,
+  smoothPath
+} from '../model/layout';
 import type { StageNode } from '../model/nodes';
 import { stageNodes } from '../model/nodes';
 import { shortList } from '../model/words';
-import { StatusIcon } from './icons';
+import { StageButton } from './StageButton';
+import { VariablesOf } from './VariablesOf';
 
 interface Props {
   graph: GraphDocument;
@@ -26,10 +36,17 @@ interface Props {
   goTo: (cell: number) => void;
 }
 
-type FlowNode = Node<{ node: StageNode; goTo: (cell: number) => void }>;
+type StageFlow = Node<{
+  node: StageNode;
+  goTo: (cell: number) => void;
+  look: (name: string) => void;
+}>;
+type Arrow = FlowEdge<{ route: readonly Point[]; label: string }>;
 
-const FIT = { padding: '14px' as const, maxZoom: 1.1, minZoom: 0.2 };
-const nodeTypes = { stage: Stage };
+const MARGIN = 14;
+const FIT = { padding: `${MARGIN}px` as const, maxZoom: 1.1, minZoom: 0.2 };
+const nodeTypes = { stage: StageShape };
+const edgeTypes = { route: Route };
 
 /** The stages as a picture; each one leads to its first cell. */
 export default function Graph(props: Props): JSX.Element {
@@ -42,66 +59,72 @@ export default function Graph(props: Props): JSX.Element {
 
 function Canvas({ graph, run, goTo }: Props): JSX.Element {
   const { stages, edges } = graph;
-  const shape = JSON.stringify([stages.map(({ name }) => name), edges]);
-  const points = useMemo(
-    () =>
-      layout(
-        stages.map(({ name }) => name),
-        edges
-      ),
-    [shape]
-  );
-  const nodes = stageNodes(graph, run).map((node): FlowNode => ({
+  const [seen, look] = useState('');
+  const names = stages.map(({ name }) => name);
+  const shape = JSON.stringify([names, edges]);
+  const plan = useMemo(() => layout(names, edges), [shape]);
+  const nodes = stageNodes(graph, run).map((node): StageFlow => ({
     id: node.stage.name,
     type: 'stage',
-    position: points.get(node.stage.name) ?? { x: 0, y: 0 },
+    position: plan.nodes.get(node.stage.name) ?? { x: 0, y: 0 },
     width: NODE_WIDTH,
     height: NODE_HEIGHT,
-    data: { node, goTo }
+    data: { node, goTo, look }
   }));
-  const active = new Set(
+  const running = new Set(
     run?.stages.filter(s => s.status === 'running').map(s => s.name)
   );
-  const arrows = edges.map((edge): FlowEdge => ({
-    id: `${edge.source} ${edge.target}`,
-    source: edge.source,
-    target: edge.target,
-    label: shortList(edge.variables, 3),
-    ariaLabel: `${edge.source} gives ${edge.target} ${edge.variables.join(', ') || 'nothing but its order'}`,
-    animated: active.has(edge.target),
-    markerEnd: { type: MarkerType.ArrowClosed, width: 16, height: 16 }
-  }));
+  const arrows = edges.map((edge): Arrow => {
+    const touched = seen === edge.source || seen === edge.target;
+    return {
+      id: edgeId(edge),
+      type: 'route',
+      source: edge.source,
+      target: edge.target,
+      className: touched ? 'mlops-mod-seen' : undefined,
+      zIndex: touched ? 1 : 0,
+      animated: running.has(edge.target),
+      data: {
+        route: plan.routes.get(edgeId(edge)) ?? [],
+        label: plan.roomy ? shortList(edge.variables, 2) : ''
+      },
+      ariaLabel: `${edge.source} gives ${edge.target} ${edge.variables.join(', ') || 'nothing but its order'}`,
+      markerEnd: { type: MarkerType.ArrowClosed, width: 14, height: 14, color: 'var(--mlops-line)' }
+    };
+  });
   const frame = useRef<HTMLDivElement>(null);
   useRefit(frame, shape);
-  const places = [...points.values()];
-  const wide = Math.max(...places.map(({ x }) => x)) + NODE_WIDTH;
-  const tall = Math.max(...places.map(({ y }) => y)) + NODE_HEIGHT;
+  const [width, height] = [plan.width + 2 * MARGIN, plan.height + 2 * MARGIN];
   const style = {
-    '--mlops-tall': `${tall + 32}px`,
-    aspectRatio: `${wide + 32} / ${tall + 32}`
+    '--mlops-tall': `${height}px`,
+    aspectRatio: `${width} / ${height}`
   } as CSSProperties;
   return (
-    <div ref={frame} className="mlops-Graph" style={style}>
-      <ReactFlow
-        nodes={nodes}
-        edges={arrows}
-        nodeTypes={nodeTypes}
-        fitView
-        fitViewOptions={FIT}
-        minZoom={0.2}
-        maxZoom={2}
-        nodesDraggable={false}
-        nodesConnectable={false}
-        nodesFocusable={false}
-        edgesFocusable={false}
-        elementsSelectable={false}
-        zoomOnScroll={false}
-        preventScrolling={false}
-        zoomOnDoubleClick={false}
-      >
-        <Controls showInteractive={false} fitViewOptions={FIT} />
-      </ReactFlow>
-    </div>
+    <>
+      <div ref={frame} className="mlops-Graph" style={style}>
+        <ReactFlow
+          nodes={nodes}
+          edges={arrows}
+          nodeTypes={nodeTypes}
+          edgeTypes={edgeTypes}
+          fitView
+          fitViewOptions={FIT}
+          minZoom={0.2}
+          maxZoom={2}
+          nodesDraggable={false}
+          nodesConnectable={false}
+          nodesFocusable={false}
+          edgesFocusable={false}
+          elementsSelectable={false}
+          zoomOnScroll={false}
+          preventScrolling={false}
+          zoomOnDoubleClick={false}
+        >
+          <Controls showInteractive={false} fitViewOptions={FIT} />
+        </ReactFlow>
+      </div>
+      <VariablesOf graph={graph} stage={seen} />
+    </>
   );
 }
 
@@ -131,39 +154,26 @@ function useRefit(
   }, [fitView, shape]);
 }
 
-function Stage({ data }: NodeProps<FlowNode>): JSX.Element {
-  const { stage, status, colour, detail, progress, description } = data.node;
-  const style = {
-    '--mlops-light': colour.light,
-    '--mlops-dark': colour.dark
-  } as CSSProperties;
-  const first = stage.cells[0];
+function StageShape({ data }: NodeProps<StageFlow>): JSX.Element {
   return (
     <>
       <Handle type="target" position={Position.Top} isConnectable={false} />
-      <button
-        type="button"
-        className={`mlops-Stage mlops-is-${status} nodrag nopan`}
-        style={style}
-        title={description.split('; ').join('\n')}
-        aria-label={`${description}. Go to its first cell`}
-        data-stage={stage.name}
-        data-status={status}
-        onClick={() => first !== undefined && data.goTo(first)}
-      >
-        <StatusIcon status={status} />
-        <span className="mlops-Stage-text">
-          <span className="mlops-Stage-name">{stage.name}</span>
-          <span className="mlops-Stage-detail">{detail}</span>
-        </span>
-        {progress !== null && (
-          <span
-            className="mlops-Stage-progress"
-            style={{ width: `${progress * 100}%` }}
-          />
-        )}
-      </button>
+      <StageButton {...data} />
       <Handle type="source" position={Position.Bottom} isConnectable={false} />
     </>
+  );
+}
+
+function Route({ data, markerEnd }: EdgeProps<Arrow>): JSX.Element {
+  const route = data?.route ?? [];
+  const { x, y } = middle(route);
+  return (
+    <BaseEdge
+      path={smoothPath(route)}
+      markerEnd={markerEnd}
+      label={data?.label || undefined}
+      labelX={x}
+      labelY={y}
+    />
   );
 }

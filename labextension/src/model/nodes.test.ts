@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 
 import type { GraphDocument, Run } from '../api/types';
-import { stageNodes } from './nodes';
+import { stageNodes, variablesOf } from './nodes';
 
 const graph: GraphDocument = {
   notebook: 'churn.ipynb',
@@ -49,4 +49,13 @@ test('the description says all of it in words', () => {
   const [load, train] = stageNodes(graph, null);
   expect(load!.description).toBe('Stage load, not run yet; cells 1–2; gives raw');
   expect(train!.description).toBe('Stage train, not run yet; cell 3; reads raw');
+});
+
+test('the variables of a stage: from whom, and what it gives', () => {
+  expect(variablesOf(graph, 'train')).toEqual([
+    { word: 'from load', names: 'raw' },
+    { word: 'gives', names: 'nothing that another stage reads' }
+  ]);
+  expect(variablesOf(graph, 'load')).toEqual([{ word: 'gives', names: 'raw' }]);
+  expect(variablesOf(graph, '')).toEqual([]);
 });

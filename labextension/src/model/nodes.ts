@@ -65,3 +65,21 @@ function describe(stage: Stage, detail: string): string {
   const where = cellRange(stage.cells);
   return [`Stage ${stage.name}, ${detail}`, where, ...flow].join('; ');
 }
+
+/** What a stage takes of which stage, and what it gives; nothing for a name that is no stage's. */
+export function variablesOf(
+  graph: GraphDocument,
+  name: string
+): { word: string; names: string }[] {
+  const stage = graph.stages.find(each => each.name === name);
+  if (!stage) {
+    return [];
+  }
+  const lines = graph.edges
+    .filter(edge => edge.target === name)
+    .map(edge => ({
+      word: edge.variables.length > 0 ? `from ${edge.source}` : 'after',
+      names: edge.variables.join(', ') || edge.source
+    }));
+  return [...lines, { word: 'gives', names: stage.outputs.join(', ') || 'nothing that another stage reads' }];
+}

@@ -30,6 +30,7 @@ from jupyter_mlops.evaluation.conditions import metrics_of, parse, parse_all
         ("latency_ms.p95 <= champion.latency_ms.p95 + 1", "latency_ms.p95", "<=", 1.0, {"latency_ms.p95": 1.0}, False),
         ("gpu_peak_memory_mb <= 8000 optional # where there is one", "gpu_peak_memory_mb", "<=", 8000.0, {}, True),
         ("own_figure >= 1", "own_figure", ">=", 1.0, {}, False),
+        (f"{'(' * 140}r2{')' * 140} >= {'-' * 10}1", "r2", ">=", 1.0, {}, False),
     ],
 )  # fmt: skip
 def test_what_parses(
@@ -75,6 +76,9 @@ def test_what_parses(
         ("demographic_parity_difference[0] <= 0.1", "must be a name in quotes"),
         ('accuracy["SEX"] >= 0.1', "takes no attribute"),
         ("a\0b >= 1", "doesn't parse"),
+        ("a >= '\ud800'", "doesn't parse"),
+        (f"accuracy >= {'-' * 400}1", "more than 300 characters"),
+        ("accuracy >= 0x" + "f" * 260, "too large"),
     ],
 )
 def test_what_is_refused_and_how(text: str, what: str) -> None:

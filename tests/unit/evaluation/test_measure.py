@@ -182,3 +182,35 @@ def test_regression_needs_numbers() -> None:
         "is for classification"
         in of('equal_opportunity_difference["a"] <= 0', Subject(Predictions(np.ones(2))), rows=rows).reason
     )
+
+
+def test_fairness_is_of_two_classes() -> None:
+    rows = TestRows("classification", np.arange(1_000) % 3, {"SEX": SEX})
+    found = of('demographic_parity_difference["SEX"] <= 1', subject(0.9), rows=rows)
+    assert found.reason == "demographic_parity_difference is for two classes; the model has 3"
+
+
+def test_a_slice_without_the_metric_is_left_out() -> None:
+    truth = np.where(SEX == "f", 0, TRUTH)
+    rows = TestRows("classification", truth, {"SEX": SEX})
+    assert of("roc_auc.worst_slice >= 0.1", subject(0.9), rows=rows).reason.startswith("worst: SEX=m")
+    nothing = TestRows("classification", np.zeros(1_000, dtype=int), {"SEX": SEX})
+    assert "no slice has a value" in of("roc_auc.worst_slice >= 0.1", subject(0.9), rows=nothing).reason
+
+
+def test_a_model_with_labels_only() -> None:
+    class Bare:
+        def predict(self, features: Any) -> Any:
+            return np.zeros(len(features))
+
+    answers = predict(Bare(), np.zeros((2, 1)), classification=True)
+    assert (answers.scores, answers.classes) == (None, ())
+
+
+def test_scores_that_are_no_scores_are_not_used() -> None:
+    class Odd(Model):
+        def decision_function(self, features: Any) -> Any:
+            return np.full(len(features), np.nan)
+
+    assert predict(Odd([0, 1]), np.zeros((2, 1)), classification=True).scores is None
+    assert predict(Odd([0, 1]), np.zeros((2, 1)), classification=True, with_scores=False).scores is None

@@ -54,3 +54,8 @@ def test_the_text_for_a_terminal() -> None:
     assert "difference +0.02 [0.01, 0.03] p < 0.001" in lines[2]
     assert "not evaluated (optional) - <script>" in lines[3]
     assert "1.235e+05 - no champion yet" in lines[5]
+
+
+def test_without_champion_and_rows() -> None:
+    bare = Evaluation(model="m", version=1, passed=True, conditions=())
+    assert picture.text(bare) == "✓ gate passed: m version 1 (no test rows, cpu)"

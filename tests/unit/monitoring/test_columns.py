@@ -62,6 +62,8 @@ def test_categories_stand_in_one_order() -> None:
 def test_categories_of_numbers_of_two_types_meet() -> None:
     first, second = columns.categories(pd.Series([1, 2]), pd.Series([1.0, np.nan]))
     assert first.labels == ("1", "2")
+    whole, _ = columns.categories(pd.Series([3.0, 2.5]), pd.Series([1]))
+    assert set(whole.labels) == {"3", "2.5", "1"}
     assert second.counts.tolist() == [1, 0]
 
 

@@ -141,3 +141,18 @@ def test_a_date_beyond_the_calendar_is_a_number() -> None:
     assert picture is not None
     assert picture["labels"][0]["text"] == "-1e+18"
     assert picture["labels"][1]["text"] == "1970-01-01 00:00"
+
+
+def test_few_rows_say_less() -> None:
+    before = pd.DataFrame({"n": np.arange(30.0) + 0.5})
+    after = pd.DataFrame({"n": np.arange(30.0) + 0.5})
+    page = render(compare(before, after))
+    assert "AUC" not in page
+    assert ">same</span>" in page
+
+
+def test_a_small_change_has_a_verdict_of_its_own() -> None:
+    random = np.random.default_rng(0)
+    before = pd.DataFrame({"n": random.normal(size=20_000)})
+    page = render(compare(before, before + 0.1))
+    assert ">small change</span>" in page

@@ -180,6 +180,14 @@ def test_rows_without_a_true_value_are_left_out(workspace: Path, fitted: Logisti
     assert first("accuracy >= 0.1").status == "not evaluated"
 
 
+def test_a_champion_of_another_width_is_told(workspace: Path, champion_is: Any) -> None:
+    put(LogisticRegression().fit(X[["a"]].to_numpy(), Y), layout="array", columns=("a",), test=False)
+    put(LogisticRegression().fit(X.to_numpy(), Y), 2, layout="array")
+    champion_is(1)
+    result = first("accuracy >= champion.accuracy")
+    assert result.reason == "the champion: it takes 1 columns, the test rows have 2"
+
+
 def test_array_models(workspace: Path) -> None:
     put(LogisticRegression().fit(X.to_numpy(), Y), layout="array")
     assert judged("accuracy >= 0.8", "latency_ms.p50 <= 10000").passed

@@ -78,6 +78,12 @@ def test_live_traffic_is_compared_by_what_the_model_takes(data: Path) -> None:
     assert drift(configuration.load(), "before.csv", "live:churn@1").current_rows == 50
 
 
+def test_a_frame_of_several_inputs(data: Path) -> None:
+    log(data, {"age": [1.0, 2.0], "height": [1.0, 2.0]})
+    report = drift(configuration.load(), "live:churn", "before.csv")
+    assert [column.name for column in report.columns] == ["age"]
+
+
 @pytest.mark.parametrize("values", [[[1.5, 2.5], [3.5, 4.5]], [1.5, 2.5, 3.5, 4.5]])
 def test_a_matrix_becomes_columns(workspace: Path, values: list[object]) -> None:
     with_log = PredictionLog(workspace / ".mlops" / "predictions.db")
