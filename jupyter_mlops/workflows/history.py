@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.errors import NotFoundError
@@ -146,10 +145,7 @@ class _History:
 
     def sources_of_start(self, record: Record) -> list[str]:
         """Return likewise, with all of a run's stages: the run itself was asked for."""
-        found = self.sources(record)
-        if isinstance(record, Run):
-            found += [str(stage.ref) for one in record.stages if (stage := self._execution(one.key))]
-        return list(dict.fromkeys(found))
+        return list(dict.fromkeys((*record.parents, *self.sources(record))))
 
     def judgements(self, record: Record) -> list[Record]:
         """Return the gates and promotions of a model version, oldest first."""
@@ -165,14 +161,15 @@ class _History:
     def _sources_of_model(self, model: ModelVersion) -> list[str]:
         found = [name if name.startswith("dataset/") else f"dataset/{name}" for name in model.datasets]
         if model.run_id:
-            found.append(f"run/{model.run_id}")
-            run = self.get(f"run/{model.run_id}")
-            if model.stage and isinstance(run, Run):
-                found.append(f"stage/{PurePath(run.notebook).stem}.{model.stage}@{run.run_id}")
+            found += [f"run/{model.run_id}", *self._stage_of(model)]
         return found
 
-    def _execution(self, key: str) -> Record | None:
-        return next(iter(self._ledger.find("stage", lookup=key, limit=1)), None) if key else None
+    def _stage_of(self, model: ModelVersion) -> list[str]:
+        run = self.get(f"run/{model.run_id}")
+        # A run that was killed has no record, but the stages it finished have.
+        made = run.parents if isinstance(run, Run) else [str(one.ref) for one in self._ledger.find("stage")]
+        ending = f".{model.stage}@{model.run_id}"
+        return [ref for ref in made if ref.startswith("stage/") and ref.endswith(ending)]
 
 
 def _compared_with(record: Record, ref: str) -> bool:

@@ -85,6 +85,7 @@ def settings(tmp_path: Path) -> Settings:
                 StageRun(name="train", status="executed", key="key-train"),
                 StageRun(name="report", status="executed", key="key-report"),
             ),
+            parents=(f"stage/churn.load@{OLD}", f"stage/churn.train@{NEW}", f"stage/churn.report@{NEW}"),
             datasets=(churn,),
             models=(NamedVersion(name="churn", version=3),),
             params={"seed": 7},
@@ -257,3 +258,18 @@ def test_downstream_of_a_dataset_is_what_was_made_from_it(settings: Settings) ->
     refs = {node.ref for node in chain.nodes}
     assert {"model/churn@3", "deployment/churn-3-d1"} <= refs
     assert "deployment churn-3-d1" in shown(chain, "text")
+
+
+def test_a_killed_run_has_no_record_but_its_stages_have(settings: Settings) -> None:
+    killed = "20261122-100000-cccccc"
+    ledger = open_store(settings).ledger
+    model = ledger.get("model/churn@3")
+    assert isinstance(model, ModelVersion)
+    ledger.append(
+        stage("train", killed, f"stage/churn.load@{OLD}"),
+        msgspec.structs.replace(model, version=4, run_id=killed),
+    )
+    chain = lineage(settings, "churn/4")
+    assert chain.node(f"run/{killed}").missing
+    assert not chain.node(f"stage/churn.train@{killed}").missing
+    assert not chain.node(f"stage/churn.load@{OLD}").missing
