@@ -1,0 +1,170 @@
+"""`jupyter mlops data` and `jupyter mlops models`, as a person types them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from jupyter_mlops.interfaces.cli import main
+from jupyter_mlops.records.evaluation import ConditionResult, Evaluation
+from jupyter_mlops.records.model import ModelVersion, Signature, Tensor
+from jupyter_mlops.settings import load
+from jupyter_mlops.store.opened import open_store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Answer:
+    def __init__(self, status: int, out: str, err: str) -> None:
+        self.status, self.out, self.err = status, out, err
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def type_in(workspace: Path, capsys: pytest.CaptureFixture[str]) -> Any:
+    def run(*words: str) -> Answer:
+        with pytest.raises(SystemExit) as caught:
+            main(list(words))
+        captured = capsys.readouterr()
+        assert isinstance(caught.value.code, int)
+        return Answer(caught.value.code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def models(workspace: Path) -> None:
+    """Two versions on record, the newer one with a failed gate."""
+    signature = Signature(
+        layout="frame",
+        inputs=(Tensor(name="age", datatype="FP64", shape=(-1,)),),
+        outputs=(Tensor(name="predict", datatype="INT64", shape=(-1,)),),
+    )
+    versions = [
+        ModelVersion(
+            name="churn",
+            version=number,
+            bundle="b" * 64,
+            signature=signature,
+            mlflow_run="m" * 32,
+            metrics={"auc": 0.8 + number / 100},
+            params={"C": number},
+            datasets=("dataset/census@" + "c" * 64,),
+            run_id="r1",
+            stage="train",
+        )
+        for number in (1, 2)
+    ]
+    gate = Evaluation(
+        model="churn",
+        version=2,
+        passed=False,
+        conditions=(ConditionResult(text="auc >= 0.9", status="failed"),),
+        created_at="2026-11-21T08:00:00Z",
+    )
+    open_store(load()).ledger.append(*versions, gate)
+
+
+def test_an_empty_project_says_so_and_stays_empty(type_in: Any, workspace: Path) -> None:
+    assert "there is no model yet" in type_in("models", "list").out
+    assert "there is no dataset yet" in type_in("data", "list").out
+    assert type_in("models", "list", "--json").document == []
+    missed = type_in("models", "show", "churn")
+    assert (missed.status, missed.err) == (2, "error: no model 'churn'; there is no model yet [MLO400]\n")
+    assert [path.name for path in workspace.iterdir()] == ["mlops.toml"]
+
+
+def test_the_way_of_a_dataset(type_in: Any, workspace: Path) -> None:
+    (workspace / "a.csv").write_text("n,c,t\n1,x,2020-01-01\n2,y,2020-01-02\n")
+    first = type_in("data", "add", "churn", "a.csv", "--json").document["version"]
+    (workspace / "a.csv").write_text("n,c\n1,x\n3,\n")
+    assert "2 rows, 2 columns" in type_in("data", "add", "churn", "a.csv").out
+    listed = type_in("data", "list").out
+    assert first[:12] in listed
+    assert first not in listed
+    assert [version["rows"] for version in type_in("data", "list", "churn", "--json").document] == [2, 2]
+    shown = type_in("data", "show", f"churn@{first[:6]}").out
+    assert "1 .. 2, mean 1.5" in shown
+    assert "2 different: x (1), y (1)" in shown
+    changed = type_in("data", "diff", f"churn@{first[:6]}", "churn").out
+    for line in ("rows: 2 -> 2", "- column t", "column c: 0 -> 1 missing", "1 rows added, 1 removed"):
+        assert line in changed
+    assert type_in("data", "diff", "churn", "churn").out == "the same content\n"
+    path = type_in("data", "checkout", f"churn@{first[:6]}", "--json").document["path"]
+    assert path.endswith("a.csv")
+    assert type_in("data", "checkout", "churn", "--to", "b.csv").out == "b.csv\n"
+    assert (workspace / "b.csv").read_text() == "n,c\n1,x\n3,\n"
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (("data", "add", "churn", "b.csv"), "did you mean a.csv"),
+        (("data", "add", "ch/urn", "a.csv"), "can't name a dataset"),
+        (("data", "show", "churn"), "no dataset 'churn'"),
+        (("data", "lst"), "No such command 'lst'"),
+        (("models", "rollback", "churn"), "no model 'churn'"),
+        (("models", "card", "churn"), "jupyter mlops models card is not available yet"),
+        (("models", "promote"), "Missing argument"),
+    ],
+)
+def test_what_cant_be_done_is_one_line_and_status_2(
+    type_in: Any, workspace: Path, words: tuple[str, ...], message: str
+) -> None:
+    (workspace / "a.csv").write_text("n\n1\n")
+    answer = type_in(*words)
+    assert answer.status == 2
+    assert message in answer.err
+    assert answer.err.count("\n") == 1
+    assert not (workspace / ".mlops").exists()
+
+
+def test_models_are_listed_shown_and_compared(type_in: Any, models: None) -> None:
+    assert [line.split()[:2] for line in type_in("models", "list").out.splitlines()[1:]] == [
+        ["churn/2", "failed"],
+        ["churn/1", "auc"],
+    ]
+    newest = type_in("models", "list", "--json").document[0]
+    assert (newest["ref"], newest["gate"], newest["aliases"]) == ("model/churn@2", "failed", [])
+    shown = type_in("models", "show", "churn").out
+    for line in (
+        "age FP64",
+        "census@cccccccccccc",
+        "auc = 0.82",
+        "C = 2",
+        "auc >= 0.9: failed",
+        "stage train",
+    ):
+        assert line in shown
+    assert type_in("models", "show", "churn/1", "--json").document["version"] == 1
+    compared = type_in("models", "compare", "churn/1", "churn/2").out
+    assert "the same bundle" in compared
+    assert type_in("models", "compare", "churn/1", "churn/2", "--json").document["params"] == {"C": [1, 2]}
+
+
+def test_a_failed_gate_ends_with_status_1(type_in: Any, models: None) -> None:
+    refused = type_in("models", "promote", "churn/2")
+    assert refused.status == 1
+    assert "churn/2 can't become champion: auc >= 0.9: failed" in refused.err
+
+
+@pytest.mark.slow
+def test_promote_and_roll_back(registry_workspace: Path, type_in: Any, models: None) -> None:
+    from jupyter_mlops.registry.models import Registry
+
+    client = Registry(load()).tracking.client
+    client.create_registered_model("churn")
+    for _ in range(2):
+        client.create_model_version("churn", (registry_workspace / "nowhere").as_uri())
+    assert type_in("models", "promote", "churn/1", "--override", "none better").status == 0
+    assert type_in("models", "promote", "churn/1").out == "churn/1 is champion already\n"
+    moved = type_in("models", "promote", "churn/2", "--override", "a trial")
+    assert moved.out == "churn/2 is champion now (before: 1), overriding its gates\n"
+    assert type_in("models", "rollback", "churn", "--json").document["version"] == 1
+    assert "churn/1  champion" in type_in("models", "list").out
