@@ -113,7 +113,7 @@ def categories(reference: Series, current: Series) -> tuple[Categories, Categori
     """Count the categories of both samples; those of the reference come first, most frequent first."""
     counted = [_counts(column) for column in (reference, current)]
     keys = dict.fromkeys([*counted[0], *counted[1]])
-    labels = tuple(_label(key) for key in keys)
+    labels = tuple(label_of(key) for key in keys)
     first, second = (
         Categories(
             labels,
@@ -134,7 +134,8 @@ def _counts(column: Series) -> dict[Hashable, int]:
         return {key: int(count) for key, count in counts.items()}
 
 
-def _label(key: Hashable) -> str:
+def label_of(key: Hashable) -> str:
+    """Return a category's text; 1 and 1.0 are one category, since a missing value makes floats of whole numbers."""
     if isinstance(key, float) and key.is_integer():
         return str(int(key))
     return str(key)

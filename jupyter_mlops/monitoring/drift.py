@@ -31,8 +31,9 @@ from jupyter_mlops.monitoring.columns import (
     numbers,
 )
 from jupyter_mlops.monitoring.summary import summarise
+from jupyter_mlops.monitoring.together import tell_apart
 from jupyter_mlops.records.drift import ColumnDrift, DriftReport, TestResult
-from jupyter_mlops.stats import multivariate, two_sample
+from jupyter_mlops.stats import two_sample
 from jupyter_mlops.stats.corrections import benjamini_hochberg
 
 if TYPE_CHECKING:
@@ -46,7 +47,6 @@ SMALLEST_EFFECT = 0.1
 SMALLEST_AUC = 0.6
 # Categories rarer than this (expected rows on the smaller side) are pooled, so that chi-squared holds.
 FEWEST_EXPECTED = 5
-MOST_CODED = 255
 
 
 def compare(
@@ -72,7 +72,7 @@ def compare(
     frames = [_checked(frame, name) for frame, name in zip((reference, current), names, strict=True)]
     wanted = _wanted(frames, names, columns)
     found = [_column(name, *frames) for name in wanted]
-    together = _together(frames, found)
+    together = tell_apart(frames[0], frames[1], found)
     p_values = benjamini_hochberg([*(column.p_value for column in found), together.get("p_value")])
     judged = [_judged(column, p) for column, p in zip(found, p_values[:-1], strict=True)]
     if together:
@@ -269,52 +269,6 @@ def _infinite(*sides: Floats) -> list[str]:
         if any(counts)
         else []
     )
-
-
-def _together(frames: list[pd.DataFrame], found: list[ColumnDrift]) -> dict[str, Any]:
-    """Let a classifier tell the two tables apart, by the columns that could be compared."""
-    usable = [column for column in found if column.tests and column.kind != TEXT]
-    # As many rows as the test will use are enough to code.
-    samples = [
-        frame
-        if len(frame) <= multivariate.MOST_ROWS
-        else frame.sample(multivariate.MOST_ROWS, random_state=0)
-        for frame in frames
-    ]
-    if not usable:
-        return {}
-    coded = [_coded(column, *(sample[column.name] for sample in samples)) for column in usable]
-    tables = [np.column_stack([pair[side] for pair in coded]) for side in (0, 1)]
-    names = np.array([column.kind in (CATEGORICAL, BOOLEAN) for column in usable])
-    outcome = multivariate.classifier_two_sample(tables[0], tables[1], categorical=names)
-    if outcome is None:
-        return {}
-    return {"statistic": outcome.auc, "p_value": outcome.p_value, "rows": outcome.rows}
-
-
-def _coded(column: ColumnDrift, first: Series, second: Series) -> tuple[Floats, Floats]:
-    """Turn a column into numbers: categories into codes by frequency, the rare ones into one."""
-    if column.kind in (NUMERIC, DATE):
-        return _ranked(_plain(first), _plain(second))
-    both = pd.concat([first.astype(object), second.astype(object)]).map(str, na_action="ignore")
-    order = {label: min(code, MOST_CODED - 1) for code, label in enumerate(both.value_counts().index)}
-    codes: Floats = np.asarray(both.map(order), dtype=np.float64)
-    return codes[: len(first)], codes[len(first) :]
-
-
-def _ranked(first: Floats, second: Floats) -> tuple[Floats, Floats]:
-    """Replace values by their rank in both: the same to trees, and no infinite or huge value among them."""
-    values, ranks = np.unique(np.concatenate([first, second]), return_inverse=True)
-    coded = np.where(np.isnan(values)[ranks], np.nan, ranks)
-    return coded[: len(first)], coded[len(first) :]
-
-
-def _plain(values: Series) -> Floats:
-    if pd.api.types.is_datetime64_any_dtype(values.dtype) or pd.api.types.is_timedelta64_dtype(values.dtype):
-        moments = np.array(values.astype("int64"), dtype=np.float64)
-        moments[values.isna().to_numpy()] = np.nan
-        return moments
-    return values.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def _judged(column: ColumnDrift, p_value: float | None) -> ColumnDrift:

@@ -169,3 +169,14 @@ def test_a_change_of_all_columns_together() -> None:
     assert not any(column.drifted for column in report.columns)
     assert report.drifted
     assert "all columns together tell the two apart with AUC" in report.summary
+
+
+def test_whole_numbers_that_became_floats_have_not_changed() -> None:
+    codes = np.random.default_rng(0).integers(0, 4, 1_000)
+    before, after = (
+        pd.DataFrame({"x": codes, "y": codes}),
+        pd.DataFrame({"x": codes.astype(float), "y": codes}),
+    )
+    report = compare(before, after)
+    assert not report.drifted
+    assert report.multivariate["classifier"]["statistic"] < 0.6
