@@ -120,10 +120,15 @@ function Canvas({ graph, run, goTo }: Props): JSX.Element {
           preventScrolling={false}
           zoomOnDoubleClick={false}
         >
-          <Controls showInteractive={false} fitViewOptions={FIT} />
+          <Controls
+            showInteractive={false}
+            fitViewOptions={FIT}
+            orientation="horizontal"
+            position="top-right"
+          />
         </ReactFlow>
       </div>
-      <VariablesOf graph={graph} stage={seen} />
+      {!plan.roomy && <VariablesOf graph={graph} stage={seen} />}
     </>
   );
 }

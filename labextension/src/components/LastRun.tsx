@@ -1,7 +1,7 @@
 import type { JSX } from 'react';
 
 import type { Evaluation, Run, StageRun } from '../api/types';
-import { RUN_WORDS, STATUS_WORDS, count, duration, figure, place } from '../model/words';
+import { RUN_WORDS, STATUS_WORDS, duration, figure, place } from '../model/words';
 import type { GoTo } from './Problems';
 import { PlaceLink, Problem } from './Problems';
 import { StatusIcon } from './icons';
@@ -132,13 +132,13 @@ function GateResult({ gate }: { gate: Evaluation }): JSX.Element {
     <section className="mlops-Section" aria-label={`Gate for ${gate.model}`}>
       <header>
         <h2>
-          Gate: {gate.model} {gate.version}
+          Gate {gate.model}/{gate.version}
         </h2>
         <span className={`mlops-Chip mlops-is-${gate.passed ? 'succeeded' : 'failed'}`}>
           {gate.passed ? 'Passed' : 'Blocked'}
         </span>
         <span className="mlops-When">
-          {passed} of {count(gate.conditions.length, 'condition')}
+          {passed} of {gate.conditions.length} passed
         </span>
       </header>
       <ul className="mlops-Conditions">
@@ -146,9 +146,7 @@ function GateResult({ gate }: { gate: Evaluation }): JSX.Element {
           <li key={i} data-condition-status={condition.status}>
             <div className="mlops-Row">
               <StatusIcon status={CONDITION_STATUS[condition.status]} />
-              <code className="mlops-Row-name" title={condition.text}>
-                {condition.text}
-              </code>
+              <code className="mlops-Row-name">{condition.text}</code>
               <span className="mlops-Row-status">{condition.status}</span>
             </div>
             <p className="mlops-Reason">
