@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 SHORT = 12
 _LINES = 3
 _VALUES = 4
+_TAG = "# %%mlops"  # what a compiled cell keeps of its tag
 _MARKS = {"passed": "✓", "failed": "✗", "not evaluated": "?"}
 
 
@@ -164,12 +165,14 @@ def _run(record: dict[str, Any]) -> list[str]:
 
 def _stage(record: dict[str, Any]) -> list[str]:
     cells = ", ".join(map(str, record["cells"]))
-    title = f"stage {record['stage']}  " + (f"cells {cells}, " if cells else "")
+    where = f"cell{'s' if len(record['cells']) > 1 else ''} {cells}, " if cells else ""
+    title = f"stage {record['stage']}  {where}"
     lines = [f"{title}{_figure(record['seconds'])} s in run {record['run_id']}, key {record['key'][:SHORT]}"]
-    source = [line for line in record["source"].splitlines() if line.strip()]
-    lines += [_cut(line, 100) for line in source[:_LINES]]
-    if len(source) > _LINES:
-        lines.append(f"… {len(source) - _LINES} more lines")
+    source = [line for line in record["source"].splitlines() if line.strip() and not line.startswith(_TAG)]
+    shown = source if len(source) <= _LINES + 1 else source[:_LINES]
+    lines += [_cut(line, 100) for line in shown]
+    if len(source) > len(shown):
+        lines.append(f"… {len(source) - len(shown)} more lines")
     if record["params"]:
         lines.append("parameters: " + _pairs(record["params"], " = "))
     return lines
