@@ -51,7 +51,10 @@ class Manifest(Value, frozen=True, kw_only=True):
 
 
 class ModelVersion(Record, frozen=True, kw_only=True):
-    """Record a registered model version; ``bundle`` is the digest of what is served."""
+    """Record a registered model version; ``bundle`` is the digest of what is served.
+
+    ``params`` are the notebook's parameters, ``hyperparameters`` what the estimator says it was set to.
+    """
 
     name: str
     version: int
@@ -64,6 +67,7 @@ class ModelVersion(Record, frozen=True, kw_only=True):
     test: TestData | None = None
     metrics: dict[str, float] = msgspec.field(default_factory=dict)
     params: dict[str, Any] = msgspec.field(default_factory=dict)
+    hyperparameters: dict[str, Any] = msgspec.field(default_factory=dict)
 
     @property
     def ref(self) -> Ref:

@@ -106,16 +106,16 @@ def compare(settings: Settings, left: str, right: str) -> Comparison:
     views = show(settings, left), show(settings, right)
     one, two = views[0].model, views[1].model
     metrics = sorted({*one.metrics, *two.metrics})
-    params = sorted({*one.params, *two.params})
+    left_params, right_params = ({**side.hyperparameters, **side.params} for side in (one, two))
     datasets = {"read": (one.datasets, two.datasets), "test": (_test(one), _test(two))}
     return Comparison(
         left=str(one.ref),
         right=str(two.ref),
         metrics={key: (one.metrics.get(key), two.metrics.get(key)) for key in metrics},
         params={
-            key: (one.params.get(key), two.params.get(key))
-            for key in params
-            if one.params.get(key) != two.params.get(key)
+            key: (left_params.get(key), right_params.get(key))
+            for key in sorted({*left_params, *right_params})
+            if left_params.get(key) != right_params.get(key)
         },
         datasets={key: pair for key, pair in datasets.items() if pair[0] != pair[1]},
         gates=(views[0].gate, views[1].gate),

@@ -172,14 +172,14 @@ def _register(
 
     name, signature = prepared.manifest.name, prepared.manifest.signature
     datasets = tuple(f"dataset/{read.name}@{read.version}" for read in session.all_datasets())
-    params = {**_hyperparameters(prepared.model), **session.params}
+    hyperparameters = _hyperparameters(prepared.model)
     registry = Registry(store.settings)
     number, mlflow_run = registry.register(
         name,
         prepared.model,
         signature,
         metrics=metrics,
-        params=params,
+        params={**hyperparameters, **session.params},
         tags=_tags(session, bundle, datasets),
         requirements=prepared.manifest.requirements,
     )
@@ -194,7 +194,8 @@ def _register(
         datasets=datasets,
         test=test,
         metrics=metrics,
-        params=params,
+        params=dict(session.params),
+        hyperparameters=hyperparameters,
         parents=_parents(session, datasets, test),
         created_at=stamp.now(),
         author=stamp.author(),

@@ -106,15 +106,14 @@ def add(name: str, path: Path, as_json: bool) -> None:
 def _show_list(found: list[DatasetVersion]) -> None:
     from rich.table import Table
 
-    table = Table(
-        "dataset", "version", "rows", "columns", "size", "recorded", "from", box=None, pad_edge=False
-    )
+    table = Table(box=None, pad_edge=False)
+    for header in ("dataset", "version", "rows", "size", "recorded", "from"):
+        table.add_column(header, no_wrap=header != "from")
     for version in found:
         table.add_row(
             version.name,
             version.version[:SHORT],
-            "" if version.rows is None else f"{version.rows:,}",
-            str(len(version.columns) or ""),
+            "" if version.rows is None else f"{version.rows:,} x {len(version.columns)}",
             _size(version.size_bytes),
             version.created_at[:16].replace("T", " "),
             version.source,

@@ -125,18 +125,33 @@ def _document(view: VersionView) -> dict[str, Any]:
 def _show_list(found: list[VersionView]) -> None:
     from rich.table import Table
 
-    table = Table("model", "aliases", "gate", "metrics", "run", "registered", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for header, whole in {
+        "model": True,
+        "aliases": True,
+        "gate": True,
+        "figures": False,
+        "registered": True,
+    }.items():
+        table.add_column(header, no_wrap=whole)
     for view in found:
         model = view.model
         table.add_row(
             f"{model.name}/{model.version}",
             ", ".join(view.aliases),
             view.gate,
-            ", ".join(f"{name} {value:.4g}" for name, value in list(model.metrics.items())[:3]),
-            model.run_id,
+            ", ".join(f"{name} {value:.4g}" for name, value in list(_figures(view).items())[:3]),
             model.created_at[:16].replace("T", " "),
         )
     console().print(table)
+
+
+def _figures(view: VersionView) -> dict[str, float]:
+    """Return what the notebook logged for the version, else what its newest gate measured."""
+    if view.model.metrics or not view.evaluations:
+        return view.model.metrics
+    conditions = view.evaluations[0].conditions
+    return {item.text.split()[0]: item.value for item in conditions if item.value is not None}
 
 
 def _show_version(view: VersionView) -> None:
@@ -157,7 +172,11 @@ def _show_version(view: VersionView) -> None:
     if model.test is not None:
         lines.append(f"judged on   {_short(model.test.dataset)}, target {model.test.target}")
     lines += [f"metric      {name} = {value:.6g}" for name, value in model.metrics.items()]
-    lines += [f"parameter   {name} = {value}" for name, value in model.params.items()]
+    if model.params:
+        lines.append(f"parameters  {', '.join(f'{name} = {value}' for name, value in model.params.items())}")
+    if model.hyperparameters:
+        settings = (f"{name} = {value}" for name, value in model.hyperparameters.items())
+        lines.append(f"settings    {', '.join(settings)}")
     for evaluation in view.evaluations:
         lines.append(
             f"gate        {'passed' if evaluation.passed else 'failed'} {evaluation.created_at[:16]}"

@@ -103,7 +103,7 @@ def test_a_model_is_bundled_registered_and_recorded(
     assert version.parents == ("run/20261121-084455-3fa9c1", census, str(own.ref), str(test.ref))
     assert version.metrics == {"auc": 0.9}
     assert version.params["year"] == 2015
-    assert version.params["C"] == 1.0
+    assert version.hyperparameters["C"] == 1.0
     assert stage.models == [NamedVersion(name="churn", version=1)]
     assert Registry(load()).aliases("churn") == {"challenger": 1}
     assert version.test is not None
