@@ -140,7 +140,7 @@ def _show_list(found: list[VersionView]) -> None:
             f"{model.name}/{model.version}",
             ", ".join(view.aliases),
             view.gate,
-            ", ".join(f"{name} {value:.4g}" for name, value in list(_figures(view).items())[:3]),
+            ", ".join(f"{name} {value:.4g}" for name, value in list(_figures(view).items())[:2]),
             model.created_at[:16].replace("T", " "),
         )
     console().print(table)
