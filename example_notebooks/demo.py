@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from rich.console import Console
@@ -96,22 +97,21 @@ def ask_about_2018(address: str) -> str:
     survey = pd.read_parquet("employment_ma.parquet")
     people = survey[(survey["year"] == 2018) & (survey["AGEP"] >= 16)]
     url = f"{address}/v2/models/{MODEL}"
-    columns = [column["name"] for column in get(url)["inputs"]]
-    datatypes = {column["name"]: column["datatype"] for column in get(url)["inputs"]}
+    datatypes = {column["name"]: column["datatype"] for column in ask(url)["inputs"]}
     right, milliseconds, identity = 0, [], ""
     with Progress(console=console) as progress:
         task = progress.add_task("people asked about", total=len(people))
         for start in range(0, len(people), BATCH):
             batch = people.iloc[start : start + BATCH]
             inputs = [
-                {"name": c, "datatype": datatypes[c], "shape": [len(batch)], "data": batch[c].tolist()}
-                for c in columns
+                {"name": name, "datatype": datatype, "shape": [len(batch)], "data": batch[name].tolist()}
+                for name, datatype in datatypes.items()
             ]
             began = time.perf_counter()
-            answer = get(f"{url}/infer", {"inputs": inputs})
+            answer = ask(f"{url}/infer", {"inputs": inputs})
             milliseconds.append((time.perf_counter() - began) * 1000)
             predicted = next(output["data"] for output in answer["outputs"] if output["name"] == "predict")
-            right += sum(int(p) == t for p, t in zip(predicted, batch["employed"], strict=True))
+            right += sum(int(p) == t for p, t in zip(predicted, batch["employed"].tolist(), strict=True))
             identity = identity or answer["id"]
             progress.advance(task, len(batch))
     console.print(
@@ -121,10 +121,11 @@ def ask_about_2018(address: str) -> str:
     return identity
 
 
-def get(url: str, body: object = None) -> dict[str, list[dict[str, list[int]]]]:
+def ask(url: str, body: object = None) -> dict[str, Any]:
     request = urllib.request.Request(url, None if body is None else json.dumps(body).encode())
     with urllib.request.urlopen(request, timeout=30) as response:
-        return json.load(response)
+        answer: dict[str, Any] = json.load(response)
+    return answer
 
 
 def farewell(seconds: float, prediction: str) -> None:

@@ -30,7 +30,7 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 def notebook_of_the_readme() -> str:
-    cells = [
+    cells: list[dict[str, object]] = [
         {"cell_type": "code", "source": text.rstrip(), "metadata": {}, "outputs": [], "execution_count": None}
         for text in blocks(ROOT / "README.md", "python")
     ]

@@ -12,7 +12,7 @@ from IPython.core.interactiveshell import InteractiveShell
 @pytest.fixture
 def shell(workspace: Path) -> Iterator[Any]:
     InteractiveShell.clear_instance()
-    shell = InteractiveShell.instance()
+    shell: Any = InteractiveShell.instance()
     shell.run_line_magic("load_ext", "jupyter_mlops")
     yield shell
     shell.history_manager.end_session()
