@@ -79,7 +79,7 @@ class Versions:
         alive = {
             name: self.current[name] for name in names if name in self.current and not self.current[name].gone
         }
-        self._keep_together(alive, line)
+        self._keep_together(alive)
         for name, version in alive.items():
             if version.stage == self.stage:
                 self._written_again(version, line)
@@ -89,7 +89,7 @@ class Versions:
                     name, self.stage, self.cell, line, full=False, before=before, kind=version.kind
                 )
 
-    def _keep_together(self, alive: dict[str, Version], line: int) -> None:
+    def _keep_together(self, alive: dict[str, Version]) -> None:
         """Let variables that share the object come from one stage: from two, they would be two objects."""
         begun = {
             name: found
@@ -102,9 +102,12 @@ class Versions:
         for name, found in begun.items():
             if latest in (found.stage, GIVEN):
                 continue
-            passed_on = Version(
-                name, latest, found.cell, found.line, full=False, before=found, kind=found.kind
-            )
+            passed_on = found
+            for stage in self._way(found.stage, latest, {other.stage for other in begun.values()}):
+                self._take_from(stage, found, passed_on)
+                passed_on = Version(
+                    name, stage, found.cell, found.line, full=False, before=passed_on, kind=found.kind
+                )
             if alive[name] is found:
                 self.current[name] = passed_on
             else:
@@ -112,8 +115,28 @@ class Versions:
                 while inner.before is not found and inner.before is not None:
                     inner = inner.before
                 inner.before = passed_on
-            if self.needs.get(self.stage, {}).pop(name, None) is not None:
-                self._cross(self.stage, passed_on, self.cell, line)
+            self._take_from(self.stage, found, passed_on)
+
+    def _take_from(self, stage: str, before: Version, after: Version) -> None:
+        """Let a stage that begins with one version of a variable begin with another."""
+        need = self.needs.get(stage, {}).get(before.name)
+        if need is not None and need.version is before and before is not after:
+            del self.needs[stage][before.name]
+            before.readers.discard(stage)
+            self._cross(stage, after, need.cell, need.line)
+
+    def _way(self, start: str, end: str, writers: set[str]) -> list[str]:
+        """Return ``end`` and the stages between that wrote a variable of the object, or that ``end`` builds on."""
+        behind, waiting = {end, *writers}, [end]
+        while waiting:
+            for need in self.needs.get(waiting.pop(), {}).values():
+                if need.version.stage not in behind:
+                    behind.add(need.version.stage)
+                    waiting.append(need.version.stage)
+        after = self.order.get(start, -1)
+        return sorted(
+            (name for name in behind if name and self.order[name] > after), key=self.order.__getitem__
+        )
 
     def _from_outside(self, version: Version) -> Version | None:
         """Return the version of a variable that this stage began with; None when it set the variable itself."""
