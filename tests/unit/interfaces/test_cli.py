@@ -42,7 +42,7 @@ def test_what_comes_later_says_so(name: str, capsys: pytest.CaptureFixture[str])
         (["rnu"], "no command 'rnu'; did you mean run?"),
         (["graph"], "Missing argument"),
         (["graph", "--nonsense"], "No such option"),
-        (["--project", "/no/such/place", "graph", "x.ipynb"], "is not a folder"),
+        (["--project", "/no/such/place", "models", "list"], "is not a folder"),
     ],
 )
 def test_bad_usage_is_one_line_and_exit_2(

@@ -56,7 +56,7 @@ def test_a_cell_may_await(shell: Any):
         ("stage", "name"),
         ("stge train", "stage"),
         ("", "stage"),
-        ("stage train --timeout soon", "timeout"),
+        ("stage train --timeout soon", "is not a time; write 90s"),
     ],
 )
 def test_a_wrong_tag_is_explained_and_the_cell_does_not_run(

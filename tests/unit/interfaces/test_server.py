@@ -216,7 +216,7 @@ async def test_a_run_ends_with_the_server(tmp_path: Path) -> None:
         await asyncio.sleep(0.1)
     await runner.close()
     run = runner.show(notebook, run_id)
-    assert run["status"] == "failed"
+    assert (run["status"], run["error"]["message"]) == ("failed", "the run was stopped")
     assert not any(process.alive for process in runner._processes.values())
 
 
@@ -227,7 +227,7 @@ async def test_a_process_that_will_not_go_is_killed(tmp_path: Path, monkeypatch:
     script = tmp_path / "stubborn"
     ready = tmp_path / "ready"
     script.write_text(
-        f"#!{sys.executable}\nimport signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        f"#!{sys.executable}\nimport signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
         f"open({str(ready)!r}, 'w').close()\ntime.sleep(600)\n"
     )
     script.chmod(0o755)
