@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import signal
+import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import papermill
 from jupyter_client.kernelspec import NoSuchKernel
+from jupyter_core.utils import ensure_event_loop
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
@@ -160,12 +163,18 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any], watch: Wat
         )
     except RuntimeError as error:
         # nbclient's word for a kernel that never answered.
-        return (
-            _death(watch)
-            if watch.returncode is not None
-            else StageError(type="RuntimeError", message=str(error))
-        )
+        died = watch.returncode is not None
+        return _death(watch) if died else StageError(type="RuntimeError", message=str(error))
+    finally:
+        _close_loop()
     return None
+
+
+def _close_loop() -> None:
+    """Close the event loop that nbclient made for this thread, and leaves open."""
+    if threading.current_thread() is not threading.main_thread():
+        ensure_event_loop().close()
+        asyncio.set_event_loop(None)
 
 
 def _death(watch: Watch) -> StageError:
