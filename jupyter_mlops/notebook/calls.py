@@ -167,7 +167,8 @@ class Calls:
         deep = name in known.DEEP or known.changes_in_place(name)
         deep = deep or (name in known.DEEP_WITHOUT_ARGUMENTS and not event.arguments)
         if deep:
-            self.change(whole, event.line)
+            # What is fitted doesn't change the names of columns that it was made with.
+            self.change((whole - self.memory.plain) | receiver.objects, event.line)
         elif name in known.SHALLOW or receiver.kind in known.LIVE:
             self.change(receiver.objects, event.line)
         if name == "shuffle" and arguments:
@@ -215,7 +216,7 @@ def _given(function: Function, arguments: list[Found], keywords: dict[str, Found
 def _objects(founds: Iterable[Found]) -> set[object]:
     objects: set[object] = set()
     for found in founds:
-        if found.kind != "constant":
+        if found.kind not in ("constant", "function"):
             objects |= found.objects
     return objects
 

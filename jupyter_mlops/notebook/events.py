@@ -20,7 +20,8 @@ class Value:
 
     It may be the very object of the variables in ``same``, an element, attribute or view of those in ``part``, a
     new object that ``holds`` others, or what the ``calls`` (by number) return. ``kind`` is known where the source
-    tells: ``constant``, ``module``, ``random``, ``figure``, ``file``, ``connection``, ``generator``.
+    tells: ``constant``, ``module``, ``random``, ``figure``, ``file``, ``connection``, ``generator``,
+    ``function`` (or class), ``plain`` (a container of constants).
     """
 
     same: frozenset[str] = frozenset()
@@ -59,6 +60,7 @@ class Value:
 
 NOTHING = Value()
 CONSTANT = Value(kind="constant")
+PLAIN = Value(kind="plain")  # a list, set or dict of constants
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from jupyter_mlops.notebook import known
 from jupyter_mlops.notebook.events import (
     CONSTANT,
     NOTHING,
+    PLAIN,
     Bind,
     Call,
     Define,
@@ -81,7 +82,7 @@ class Expressions:
     def change(self, container: Value, line: int, held: Value = NOTHING) -> None:
         """Emit that an object is changed in place, and may hold another from then on."""
         self.out.append(Mutate(container, line))
-        if held not in (NOTHING, CONSTANT):
+        if held not in (NOTHING, CONSTANT, PLAIN):
             self.out.append(Hold(container, held))
 
     def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> Function:
@@ -163,7 +164,10 @@ class Expressions:
         return self.visit(node.value).as_part()
 
     def _display(self, nodes: Iterable[ast.expr | None]) -> Value:
-        return reduce(Value.__or__, (value.as_held() for value in self.visit_all(nodes)), Value())
+        values = self.visit_all(nodes)
+        if all(value in (CONSTANT, PLAIN) for value in values):
+            return PLAIN
+        return reduce(Value.__or__, (value.as_held() for value in values), Value())
 
     def _tuple(self, node: ast.Tuple) -> Value:
         values = self.visit_all(node.elts)

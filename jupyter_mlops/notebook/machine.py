@@ -164,11 +164,16 @@ class Machine(Calls):
         holding = [self.lookup(name) for name in value.holds]
         holding += [self.results[number] for number in value.held_calls if number in self.results]
         for found in holding:
-            held |= found.objects
+            # A function that is held comes along, but fitting a pipeline doesn't change it.
+            held |= found.objects if found.kind != "function" else set()
             functions |= found.functions
         kind = kinds.pop() if len(kinds) == 1 else ""
         if kind != "module" and (held or not (whole or value.part)):
-            objects |= self.memory.fresh(held)
+            made = self.memory.fresh(held)
+            objects |= made
+            if kind == "plain":
+                self.memory.plain |= made
+        kind = "" if kind == "plain" else kind
         return Found(frozenset(objects), frozenset(functions), kind)
 
     def change(self, objects: Objects, line: int) -> None:

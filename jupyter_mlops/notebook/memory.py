@@ -38,11 +38,12 @@ class Found:
 
 @dataclass(slots=True)
 class Memory:
-    """Hold what objects hold, both ways; ``touched`` are those changed in place."""
+    """Hold what objects hold, both ways; ``touched`` are those changed in place, ``plain`` hold constants only."""
 
     inside: dict[object, set[object]] = field(default_factory=dict)
     around: dict[object, set[object]] = field(default_factory=dict)
     touched: set[object] = field(default_factory=set)
+    plain: set[object] = field(default_factory=set)
     made: int = 0
 
     def fresh(self, held: set[object] | Objects = NO_OBJECTS) -> Objects:

@@ -240,7 +240,7 @@ class Statements(Expressions):
         self.visit_all(argument.annotation for argument in parameters(node.args))
         self.visit(node.returns)
         name = self.scope.assigned(node.name)
-        self.out.append(Bind(name, node.lineno, Value(functions=(self.function(node),))))
+        self.out.append(Bind(name, node.lineno, Value(functions=(self.function(node),), kind="function")))
 
     _asyncfunctiondef = _functiondef
 
@@ -254,9 +254,12 @@ class Statements(Expressions):
         methods = _methods(self.out[before:])
         self.scope = around
         made = Function(node.name, node.lineno, methods=methods, is_class=True)
-        value = Value(functions=(made,))
+        value = Value(functions=(made,), kind="function")
         for base in bases:
-            value = value | base.as_held()
+            held = base.as_held()
+            value = Value(
+                holds=value.holds | held.holds, functions=value.functions + held.functions, kind="function"
+            )
         self.out.append(Bind(self.scope.assigned(node.name), node.lineno, value))
 
 
