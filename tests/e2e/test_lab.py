@@ -344,7 +344,7 @@ def test_a_run_can_be_stopped(lab: Lab, page: Page) -> None:
     _expect(_stage_button(panel, "wait")).to_have_attribute("data-status", "running", timeout=RUN_MS)
     panel.get_by_role("button", name="Stop", exact=True).click()
     _expect(panel.locator("[data-run-status]")).to_have_text("Failed", timeout=RUN_MS)
-    _expect(panel).to_contain_text("interrupted")
+    _expect(panel).to_contain_text("the run was stopped")
 
 
 def test_the_keyboard_reaches_every_stage(lab: Lab, page: Page) -> None:

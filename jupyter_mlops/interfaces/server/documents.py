@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.errors import NotebookError
@@ -10,8 +11,6 @@ from jupyter_mlops.records.pipeline import Diagnostic, Pipeline
 
 if TYPE_CHECKING:
     from jupyter_mlops.records.pipeline import Stage
-
-NO_STAGE = "MLO112"
 
 
 def graph_document(content: str | bytes, name: str) -> dict[str, Any]:
@@ -22,13 +21,14 @@ def graph_document(content: str | bytes, name: str) -> dict[str, Any]:
     """
     from jupyter_mlops.workflows import build
 
-    try:
-        pipeline, findings = build.examine(content, name)
-    except NotebookError as error:
-        pipeline, findings = Pipeline(notebook=name), [_finding(error)]
-    if not pipeline.stages:
-        # The panel says in its own words how to make a first stage.
-        findings = [finding for finding in findings if finding.rule != NO_STAGE]
+    if _is_blank(content):
+        # A new notebook has nothing to mend; the panel says in its own words how to make a first stage.
+        pipeline, findings = Pipeline(notebook=name), []
+    else:
+        try:
+            pipeline, findings = build.examine(content, name)
+        except NotebookError as error:
+            pipeline, findings = Pipeline(notebook=name), [_finding(error)]
     return {
         **build.graph(pipeline),
         "edges": [edge for stage in pipeline.stages for edge in _edges(stage)],
@@ -37,6 +37,15 @@ def graph_document(content: str | bytes, name: str) -> dict[str, Any]:
         "suggested": pipeline.suggested and bool(pipeline.stages),
         "diagnostics": to_builtins(findings),
     }
+
+
+def _is_blank(content: str | bytes) -> bool:
+    try:
+        cells = json.loads(content)["cells"]
+        return not any("".join(cell["source"]).strip() for cell in cells if cell["cell_type"] == "code")
+    except (ValueError, KeyError, TypeError):
+        # What is no notebook is for the reader of notebooks to say.
+        return False
 
 
 def _edges(stage: Stage) -> list[dict[str, Any]]:

@@ -48,10 +48,16 @@ class Process:
         said = (ours or lines or [f"the run ended with status {self._child.returncode}"])[-1]
         return {"message": said.removeprefix("error: "), "hint": ""}
 
-    def signal(self, number: int) -> None:
-        """Send a signal to the run and to all the processes it started."""
+    def stop(self) -> None:
+        """Ask the run to end; it takes its kernels with it, so they aren't asked over its head."""
+        self.stopped = True
         with suppress(ProcessLookupError):
-            os.killpg(self._child.pid, number)
+            self._child.terminate()
+
+    def kill(self) -> None:
+        """End the run and all the processes of its group at once."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._child.pid, signal.SIGKILL)
 
     async def ended(self) -> None:
         """Wait until the process is gone."""
@@ -113,7 +119,11 @@ class Runner:
             if process is None:
                 raise
             run = {"run_id": run_id, "status": "running", "notebook": notebook.name, "stages": []}
-        if process is None or alive or not _unexplained(run):
+        if (
+            process is None
+            or alive
+            or not (_unexplained(run) or (process.stopped and run["status"] == "failed"))
+        ):
             return run
         return {**run, "status": "failed", "error": process.complaint()}
 
@@ -130,7 +140,7 @@ class Runner:
         return [self.show(notebook, run_id) for run_id in sorted(ids, reverse=True)[:SHOWN]]
 
     def stop(self, notebook: Path, run_id: str) -> None:
-        """Interrupt a run, as Ctrl-C would.
+        """Ask a run to end; it ends its stages and records that it was interrupted.
 
         Raises:
             NotFoundError: when this server started no such run.
@@ -141,22 +151,20 @@ class Runner:
             raise NotFoundError(f"no run {run_id} was started here", hint="stop it where it was started")
         if not process.alive:
             raise BlockedError(f"run {run_id} has ended")
-        process.stopped = True
-        process.signal(signal.SIGINT)
+        process.stop()
 
     async def close(self) -> None:
-        """End every run: interrupt, and after some seconds kill."""
+        """End every run: ask, and after some seconds kill."""
         alive = [process for process in self._processes.values() if process.alive]
         for process in alive:
-            process.stopped = True
-            process.signal(signal.SIGINT)
+            process.stop()
         if not alive:
             return
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.gather(*(process.ended() for process in alive)), _GRACE)
         for process in alive:
             if process.alive:
-                process.signal(signal.SIGKILL)
+                process.kill()
                 await process.ended()
 
     def _process(self, notebook: Path, run_id: str) -> Process | None:

@@ -138,7 +138,7 @@ function GateResult({ gate }: { gate: Evaluation }): JSX.Element {
           {gate.passed ? 'Passed' : 'Blocked'}
         </span>
         <span className="mlops-When">
-          {passed} of {gate.conditions.length} passed
+          {passed} of {gate.conditions.length}
         </span>
       </header>
       <ul className="mlops-Conditions">
