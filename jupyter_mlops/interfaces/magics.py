@@ -20,7 +20,8 @@ ON_THIS_NOTEBOOK = frozenset({"graph", "check", "suggest", "compile", "run"})
 def register(shell: Any) -> None:
     """Give an IPython shell ``%mlops`` and ``%%mlops``; doing it twice changes nothing."""
     if untag not in shell.input_transformers_cleanup:
-        shell.input_transformers_cleanup.insert(0, untag)
+        # Last of the clean-ups, so that empty lines above the tag are gone.
+        shell.input_transformers_cleanup.append(untag)
     shell.register_magic_function(_mlops, magic_kind="line_cell", magic_name="mlops")
 
 

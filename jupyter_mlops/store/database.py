@@ -11,7 +11,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
 from jupyter_mlops.errors import IntegrityError, SettingsError
-from jupyter_mlops.store.files import file_lock
+from jupyter_mlops.settings import STATE
+from jupyter_mlops.store.files import file_lock, write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +84,15 @@ def first_use(engine: Engine) -> Iterator[None]:
         # Two processes that switch the journal at once fail at once, whatever the time-out; hence the lock.
         with _explained(engine), engine.connect() as connection:
             connection.connection.cursor().execute("PRAGMA journal_mode=WAL")
+        _keep_out_of_git(path.parent)
         yield
+
+
+def _keep_out_of_git(folder: Path) -> None:
+    """Let a project's own state never be committed by accident; it holds the data itself."""
+    mark = folder / ".gitignore"
+    if folder.name == STATE and not mark.exists():
+        write_atomic(mark, b"*\n")
 
 
 def _file_of(backend: str, database: str | None) -> Path | None:

@@ -30,6 +30,10 @@ def test_a_tagged_cell_runs_as_untagged(shell: Any, tag: str):
     assert shell.user_ns["y"] == 21
 
 
+def test_empty_lines_may_stand_above_the_tag(shell: Any):
+    assert shell.run_cell("\n\n%%mlops stage train\n6 * 7").result == 42
+
+
 def test_line_numbers_are_those_of_the_cell(shell: Any):
     failed = shell.run_cell("%%mlops stage train\nx = 1\nx / 0")
     trace = failed.error_in_exec.__traceback__

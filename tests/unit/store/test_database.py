@@ -10,7 +10,7 @@ from sqlalchemy import exc, text
 
 from jupyter_mlops.errors import IntegrityError, SettingsError
 from jupyter_mlops.store import tables
-from jupyter_mlops.store.database import open_engine, reading, writing
+from jupyter_mlops.store.database import first_use, open_engine, reading, writing
 
 
 def test_opening_makes_no_file(tmp_path: Path) -> None:
@@ -85,3 +85,13 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
 def test_a_url_that_cant_be_opened_is_a_setting_to_mend(url: str) -> None:
     with pytest.raises(SettingsError, match="store = "):
         open_engine(url)
+
+
+def test_a_projects_state_stays_out_of_git(tmp_path: Path) -> None:
+    for folder in (tmp_path / ".mlops", tmp_path / "elsewhere"):
+        engine = open_engine(f"sqlite:///{folder}/mlops.db")
+        folder.mkdir()
+        with first_use(engine):
+            pass
+    assert (tmp_path / ".mlops/.gitignore").read_text() == "*\n"
+    assert not (tmp_path / "elsewhere/.gitignore").exists()
