@@ -197,6 +197,7 @@ def _save(page: Page) -> None:
 def _expect(locator: Locator) -> Any:
     from playwright.sync_api import expect
 
+    expect.set_options(timeout=30_000)
     return expect(locator)
 
 

@@ -21,9 +21,10 @@ def graph_document(content: str | bytes, name: str) -> dict[str, Any]:
     """
     from jupyter_mlops.workflows import build
 
+    findings: list[Diagnostic] = []
     if _is_blank(content):
         # A new notebook has nothing to mend; the panel says in its own words how to make a first stage.
-        pipeline, findings = Pipeline(notebook=name), []
+        pipeline = Pipeline(notebook=name)
     else:
         try:
             pipeline, findings = build.examine(content, name)

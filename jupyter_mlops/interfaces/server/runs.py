@@ -119,11 +119,8 @@ class Runner:
             if process is None:
                 raise
             run = {"run_id": run_id, "status": "running", "notebook": notebook.name, "stages": []}
-        if (
-            process is None
-            or alive
-            or not (_unexplained(run) or (process.stopped and run["status"] == "failed"))
-        ):
+        stopped = process is not None and process.stopped and run["status"] == "failed"
+        if process is None or not (stopped or (not alive and _unexplained(run))):
             return run
         return {**run, "status": "failed", "error": process.complaint()}
 

@@ -116,6 +116,7 @@ function Canvas({ graph, run, goTo }: Props): JSX.Element {
           nodesFocusable={false}
           edgesFocusable={false}
           elementsSelectable={false}
+          disableKeyboardA11y
           zoomOnScroll={false}
           preventScrolling={false}
           zoomOnDoubleClick={false}

@@ -114,9 +114,18 @@ async def test_a_notebook_that_is_no_pipeline_answers_with_what_is_wrong(jp_fetc
     assert finding["cell"] == 0
 
 
-def test_an_empty_notebook_has_no_stages_and_nothing_to_mend() -> None:
-    graph = graph_document(json.dumps(_notebook("")), "empty.ipynb")
+@pytest.mark.parametrize("sources", [(), ("",), ("", " \n")])
+def test_an_empty_notebook_has_no_stages_and_nothing_to_mend(sources: tuple[str, ...]) -> None:
+    graph = graph_document(json.dumps(_notebook(*sources)), "empty.ipynb")
     assert (graph["stages"], graph["diagnostics"], graph["suggested"]) == ([], [], False)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"cells": 7}', '{"cells": [{}]}'])
+def test_what_is_no_notebook_is_said_so(content: str) -> None:
+    graph = graph_document(content, "odd.ipynb")
+    (finding,) = graph["diagnostics"]
+    assert (graph["stages"], finding["rule"]) == ([], "MLO100")
+    assert finding["message"]
 
 
 def test_findings_of_the_data_flow_come_with_the_graph_as_far_as_it_goes() -> None:
