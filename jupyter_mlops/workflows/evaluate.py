@@ -36,9 +36,13 @@ def evaluate_gate(
     version: int | None = None,
     run_id: str = "",
     *,
+    afresh: bool = True,
     clock: Callable[[], str] = stamp.now,
 ) -> Evaluation:
     """Judge a model version (default: the newest) by a gate, and record the evaluation.
+
+    Unless ``afresh``, a version that these conditions have judged before, against the same champion, isn't judged
+    again: that evaluation is returned.
 
     Raises:
         GateError: when a condition can't be understood or names a metric that doesn't exist.
@@ -54,9 +58,25 @@ def evaluate_gate(
     champion = (
         _champion(settings, store, gate.model) if any(c.threshold.champion for c in conditions) else None
     )
+    before = None if afresh else _judged_before(store, model, champion, conditions)
+    if before is not None:
+        return before
     evaluation = _evaluate(store, model, champion, conditions, run_id=run_id, at=clock())
     store.ledger.append(evaluation)
     return evaluation
+
+
+def _judged_before(
+    store: Store, model: ModelVersion, champion: ModelVersion | None, conditions: tuple[Condition, ...]
+) -> Evaluation | None:
+    asked = [(condition.text, condition.optional) for condition in conditions]
+    for found in store.ledger.find("evaluation", f"{model.name}.{model.version}"):
+        if not isinstance(found, Evaluation) or any(c.status == "not evaluated" for c in found.conditions):
+            continue
+        same_champion = found.champion == (champion.version if champion else None)
+        if same_champion and [(c.text, c.optional) for c in found.conditions] == asked:
+            return found
+    return None
 
 
 def _evaluate(

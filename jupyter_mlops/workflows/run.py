@@ -203,7 +203,7 @@ class _Running:
             reason = f"no stage of this run logged a model {gate.model!r} (mlops.log_model)"
             return None if partly else _blocked(gate, 0, self._run_id, reason)
         try:
-            return evaluate_gate(self._settings, gate, versions[-1], run_id=self._run_id)
+            return evaluate_gate(self._settings, gate, versions[-1], run_id=self._run_id, afresh=False)
         except MlopsError as error:
             return _blocked(gate, versions[-1], self._run_id, str(error))
 

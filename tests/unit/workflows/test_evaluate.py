@@ -131,6 +131,27 @@ def test_the_champion_is_measured_on_the_same_rows(
     assert result.p_value < 0.001
 
 
+def test_what_was_judged_before_is_judged_again_only_when_asked_to(
+    workspace: Path, fitted: LogisticRegression, champion_is: Any
+) -> None:
+    put(fitted)
+    where = configuration.load()
+    lines = ("accuracy >= 0.5", "roc_auc >= champion.roc_auc - 0.1")
+    one = evaluate_gate(where, gate(*lines))
+    assert evaluate_gate(where, gate(*lines), afresh=False) == one
+    assert evaluate_gate(where, gate(*lines)) != one
+    assert evaluate_gate(where, gate("accuracy >= 0.6", lines[1]), afresh=False) != one, "another condition"
+    champion_is(1)
+    assert evaluate_gate(where, gate(*lines), afresh=False) != one, "another champion"
+
+
+def test_what_could_not_be_evaluated_is_tried_again(workspace: Path, fitted: LogisticRegression) -> None:
+    put(fitted, test=False)
+    where = configuration.load()
+    one = evaluate_gate(where, gate("accuracy >= 0.5"), afresh=False)
+    assert evaluate_gate(where, gate("accuracy >= 0.5"), afresh=False).created_at != one.created_at
+
+
 def test_the_champion_itself_passes(workspace: Path, fitted: LogisticRegression, champion_is: Any) -> None:
     put(fitted)
     champion_is(1)
