@@ -32,7 +32,7 @@ lab: setup ## Open JupyterLab on the example notebooks
 test: setup ## Run every check and every test
 	@bash tests/debian-packages.sh
 	$(MAKE) --no-print-directory check
-	cd labextension && npm test --silent
+	cd labextension && npm run --silent lint && npm test --silent
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 test-fast: setup ## Run the tests that start no kernel, server or browser

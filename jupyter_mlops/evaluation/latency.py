@@ -24,9 +24,18 @@ def single_row_milliseconds(
 ) -> NDArray[np.float64]:
     """Time ``predict`` on one row of ``features`` (frame or array) at a time, after a warm-up that isn't counted.
 
+    OpenMP has one thread meanwhile, as in the serving process.
+
     Returns:
         Milliseconds of each call; up to 300 calls, fewer where five seconds are over.
     """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1, user_api="openmp"):
+        return _timed(predict, features, clock)
+
+
+def _timed(predict: Callable[[Any], Any], features: Any, clock: Callable[[], int]) -> NDArray[np.float64]:
     rows = [_row(features, index % len(features)) for index in range(min(CALLS, max(FEWEST, len(features))))]
     started = clock()
     for index in range(WARM_UP):

@@ -62,7 +62,7 @@ def _scores(
     train: Floats, labels: NDArray[np.int64], held_out: Floats, categorical: NDArray[np.bool_] | None
 ) -> Floats:
     from sklearn.ensemble import HistGradientBoostingClassifier
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships no types
+    from threadpoolctl import threadpool_limits
 
     model = HistGradientBoostingClassifier(
         max_iter=40,

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from jupyter_mlops.settings import Settings
 
 PREDICTIONS = "predictions.db"
+# Requests are small and many: a team of threads for each costs more in waking and waiting than it computes.
+_ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 
 
 class Launch(Value, frozen=True, kw_only=True):
@@ -63,7 +65,7 @@ def prepare(settings: Settings, target: str, port: int, host: str = "127.0.0.1")
     argv = [sys.executable, "-m", "jupyter_mlops.serving", "--bundle", str(bundle)]
     argv += ["--deployment", deployment.deployment_id, "--model", model.name, "--version", str(model.version)]
     argv += ["--log", str(settings.state / PREDICTIONS), "--port", str(port), "--host", host]
-    return Launch(argv=tuple(argv), environment=dict(os.environ), deployment=deployment)
+    return Launch(argv=tuple(argv), environment={**_ONE_THREAD, **os.environ}, deployment=deployment)
 
 
 def _version(settings: Settings, target: str) -> ModelVersion:
