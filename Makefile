@@ -1,11 +1,14 @@
 # Every target uses the environment in .venv, and makes it where it is missing.
-SHELL := /bin/bash
+SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
 
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 STAMP := $(VENV)/.setup-done
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-deps
+# One line of progress instead of a thousand; pip's errors still come through.
+COUNT := awk '/^(Collecting|Obtaining)/ {printf "\r  %d fetched", ++n; fflush()} /^(Installing|Building)/ {printf ", installing"; fflush()} END {print ""}'
 FRONT := $(shell git ls-files labextension 2>/dev/null)
 
 .PHONY: help setup demo lab test test-fast check format bench build lock clean
@@ -17,10 +20,12 @@ setup: $(STAMP) ## Make .venv with everything the demo, the lab and the tests ne
 
 $(STAMP): requirements/dev.txt pyproject.toml $(FRONT)
 	@command -v node >/dev/null || { echo "error: Node.js (>= 20) is not on the PATH; install it, then run make again" >&2; exit 2; }
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement requirements/dev.txt
-	rm -rf jupyter_mlops/labextension
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the pinned packages into $(VENV), a minute or two:"
+	@$(PIP) --no-compile --requirement requirements/dev.txt | $(COUNT)
+	@echo "Building the JupyterLab extension, about a minute:"
+	@rm -rf jupyter_mlops/labextension
+	@PATH="$(abspath $(BIN)):$$PATH" $(PIP) --no-build-isolation --editable . | $(COUNT)
 	@touch $@
 
 demo: setup ## From the example notebook to a gated, served, monitored model

@@ -145,13 +145,13 @@ def farewell(seconds: float, prediction: str) -> None:
         "make demo": "again: what is unchanged comes from the cache",
         "make lab": "the same notebook, with the graph in the sidebar",
         f"cd {HERE.name} && source ../.venv/bin/activate": "then:",
-        "jupyter mlops run employment.ipynb -p seed=8": "only what depends on the seed runs",
+        "jupyter mlops run employment.ipynb -p seed=8": "only what the seed bears on runs",
         "jupyter mlops models list": "versions, aliases, figures",
         f"jupyter mlops serve {MODEL} --port 8080": "and ask it something with curl",
-        f"jupyter mlops lineage prediction/{prediction} --format mermaid": "as a picture",
+        f"jupyter mlops lineage {prediction}": "where that prediction came from",
         "mlflow ui --backend-store-uri sqlite:///.mlops/mlflow.db": "MLflow's own page",
     }.items():
-        console.print(f"  [cyan]{line}[/]  [dim]{why}[/]")
+        console.print(f"  [cyan]{line}[/]  [dim]{why}[/]", soft_wrap=True)
 
 
 if __name__ == "__main__":
