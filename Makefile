@@ -1,5 +1,6 @@
 # Every target uses the environment in .venv, and makes it where it is missing.
-SHELL := /bin/bash -o pipefail
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
 
 VENV := .venv
