@@ -60,7 +60,11 @@ def test_example_notebooks_hold_no_outputs():
 
 
 def test_every_code_is_explained():
-    used = {code for path in tracked("jupyter_mlops/*.py") for code in re.findall(r'"(MLO\d{3})"', path.read_text())}
+    used = {
+        code
+        for path in tracked("jupyter_mlops/*.py")
+        for code in re.findall(r'"(MLO\d{3})"', path.read_text())
+    }
     explained = set(re.findall(r"MLO\d{3}", (ROOT / "docs/errors.md").read_text()))
     assert used - explained == {"MLO000"}, "the base class is never raised"
     assert explained <= used
