@@ -46,7 +46,9 @@ def test_a_small_body_that_unpacks_too_large_is_413() -> None:
         read(gzip.compress(b"x" * 10_000), encoding="gzip")
 
 
-@pytest.mark.parametrize("packed", [b"no gzip", gzip.compress(b"hello")[:-9], b""])
+@pytest.mark.parametrize(
+    "packed", [b"no gzip", gzip.compress(b"hello")[:-9], b""], ids=["no gzip", "cut off", "empty"]
+)
 def test_what_cannot_be_unpacked_is_refused(packed: bytes) -> None:
     with pytest.raises(RequestError):
         read(packed, encoding="gzip")
