@@ -9,6 +9,7 @@ from jupyter_mlops.errors import SettingsError
 
 
 def test_needs_no_configuration(tmp_path: Path):
+    (tmp_path / "mlops.toml").touch()  # so that a project above the tests' folder isn't found
     found = settings.load(tmp_path)
     assert found.root == tmp_path
     assert found.database_url("store") == f"sqlite:///{tmp_path}/.mlops/mlops.db"
@@ -29,9 +30,10 @@ def test_the_project_is_the_nearest_folder_with_a_mark(tmp_path: Path, mark: str
 
 
 def test_somebody_elses_pyproject_is_no_mark(tmp_path: Path):
-    (tmp_path / "pyproject.toml").write_text('[project]\nname = "jupyter-mlops"\n')
-    (tmp_path / "sub").mkdir()
-    assert settings.find_root(tmp_path / "sub") == tmp_path / "sub"
+    (tmp_path / "mlops.toml").touch()
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "pyproject.toml").write_text('[project]\nname = "jupyter-mlops"\n')
+    assert settings.find_root(tmp_path / "a" / "b") == tmp_path
 
 
 def test_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
