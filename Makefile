@@ -39,7 +39,7 @@ test: setup ## Run every check and every test
 	@bash tests/debian-packages.sh
 	$(MAKE) --no-print-directory check
 	cd labextension && npm run --silent lint && npm test --silent
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 test-fast: setup ## Run the tests that start no kernel, server or browser
 	$(BIN)/python -m pytest -m "not slow" --numprocesses 2

@@ -20,15 +20,15 @@ _STYLE = """
 .mlops-gate .badge{border-radius:10px;padding:1px 9px;font-weight:600;color:var(--on,#fff);background:var(--tone)}
 .mlops-gate .passed{--tone:var(--ok)}.mlops-gate .failed{--tone:var(--bad)}.mlops-gate .not-evaluated{--tone:var(--none)}
 .mlops-gate .soft{color:var(--jp-ui-font-color2,#656d76);font-size:12px}
-.mlops-gate table{border-collapse:collapse;width:100%;margin:0;font:inherit;color:inherit}
-.mlops-gate td:first-child{min-width:225px}
-.mlops-gate th,.mlops-gate td{border:0;border-bottom:1px solid var(--line);padding:5px 8px;text-align:left;
+.mlops-gate.mlops-gate table{table-layout:auto;border-collapse:collapse;width:100%;margin:0;font:inherit;color:inherit}
+.mlops-gate.mlops-gate td:first-child{min-width:225px}
+.mlops-gate.mlops-gate th,.mlops-gate.mlops-gate td{border:0;border-bottom:1px solid var(--line);padding:5px 8px;text-align:left;
  vertical-align:top;background:none;white-space:normal}
-.mlops-gate th{font-weight:600;font-size:12px;color:var(--jp-ui-font-color2,#656d76)}
-.mlops-gate .number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-.mlops-gate code{font-size:12px;background:none;color:inherit;padding:0;overflow-wrap:anywhere}
-.mlops-gate .status{color:var(--tone);font-weight:600;white-space:nowrap}
-.mlops-gate svg{display:block}
+.mlops-gate.mlops-gate th{font-weight:600;font-size:12px;color:var(--jp-ui-font-color2,#656d76)}
+.mlops-gate.mlops-gate .number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+.mlops-gate.mlops-gate code{font-size:12px;background:none;color:inherit;padding:0;overflow-wrap:anywhere}
+.mlops-gate.mlops-gate .status{color:var(--tone);font-weight:600;white-space:nowrap}
+.mlops-gate.mlops-gate svg{display:block}
 """
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 CHROMIUM = shutil.which("chromium")
 TOKEN = "e2e"  # noqa: S105 - of a server that lives for these tests
-START = 60.0
+START = 120.0
 
 
 def _free_port() -> int:

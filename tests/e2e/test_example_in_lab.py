@@ -51,5 +51,13 @@ def test_run_cell_by_cell(lab: Lab, page: Page):
     gate = page.locator(".jp-Notebook .jp-CodeCell", has_text="gate employment").last
     gate.scroll_into_view_if_needed()
     expect(gate.locator(".jp-OutputArea")).to_contain_text("accuracy >= 0.77")
+    widths = [
+        box["width"]
+        for cell in gate.locator("tbody tr").first.locator("td").all()
+        if (box := cell.bounding_box())
+    ]
+    assert widths[0] == max(widths), "the condition has the most room"
     if PICTURE:
+        panel.get_by_role("button", name="Run", exact=True).click()
+        expect(panel.locator("[data-run-status]")).to_have_text("Succeeded", timeout=240_000)
         page.screenshot(path=PICTURE)
