@@ -10,6 +10,7 @@ STAMP := $(VENV)/.setup-done
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-deps
 # One line of progress instead of a thousand; pip's errors still come through.
 COUNT := awk '/^(Collecting|Obtaining)/ {printf "\r  %d fetched", ++n; fflush()} /^(Installing|Building)/ {printf ", installing"; fflush()} END {print ""}'
+PARALLEL := --numprocesses 2 --dist loadfile
 FRONT := $(shell git ls-files labextension 2>/dev/null)
 
 .PHONY: help setup demo lab test test-fast check format bench build lock clean
@@ -39,10 +40,12 @@ test: setup ## Run every check and every test
 	@bash tests/debian-packages.sh
 	$(MAKE) --no-print-directory check
 	cd labextension && npm run --silent lint && npm test --silent
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest $(PARALLEL) --ignore tests/e2e
+	@# In processes of their own: the browser's driver wants no event loop of an earlier test around.
+	$(BIN)/python -m pytest $(PARALLEL) tests/e2e
 
 test-fast: setup ## Run the tests that start no kernel, server or browser
-	$(BIN)/python -m pytest -m "not slow" --numprocesses 2
+	$(BIN)/python -m pytest -m "not slow" $(PARALLEL)
 
 check: setup ## Lint, types, layers
 	$(BIN)/ruff check .
