@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ NOTEBOOK = "employment.ipynb"
 STAGES = ["load", "explore", "features", "baseline", "train", "evaluate", "report"]
 # The gate's cell times the model; its figures differ from run to run.
 GATE_CELL = 23
+ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
 def example(folder: Path) -> Path:
@@ -70,7 +72,7 @@ def shown(cell: dict[str, Any]) -> list[tuple[str, str]]:
         if output["output_type"] == "stream":
             found.append((output["name"], "".join(output["text"])))
         else:
-            texts = [(kind, "".join(data)) for kind, data in sorted(output["data"].items())]
+            texts = [(kind, ADDRESS.sub("", "".join(data))) for kind, data in sorted(output["data"].items())]
             found += [(kind, text) for kind, text in texts if "sk-estimator" not in text]
     return found
 

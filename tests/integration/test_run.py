@@ -145,7 +145,7 @@ def test_failures_are_told_by_the_notebook_s_own_cell_and_line(workspace: Path) 
         "%%mlops stage b\n\nprint('hi')\nz = boom(zero)\n",
         "%%mlops stage c\n%%time\nw = x\nraise ValueError('no')",
         "%%mlops stage d\nimport os, signal\nv = x\nos.kill(os.getpid(), signal.SIGKILL)",
-        "%%mlops stage e --timeout 2s\nimport time\nu = x\ntime.sleep(60)",
+        "%%mlops stage e --timeout 12s\nimport time\nu = x\ntime.sleep(60)",
         "%%mlops stage f\nimport threading\nlocks = [threading.Lock()]",
         "%%mlops stage g\nprint(locks)",
         "%%mlops stage s\nimport sys\nt = x\nsys.exit(0)",

@@ -62,12 +62,27 @@ class _Lazy(click.Group):
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("--project", metavar="DIR", help="The project's folder (default: found from where you are).")
 @click.version_option(package_name="jupyter-mlops", message="%(version)s")
-def group(project: str | None) -> None:
+@click.pass_context
+def group(ctx: click.Context, project: str | None) -> None:
     """From the notebook you have to a gated, registered, served and monitored model."""
     if project is not None:
-        from jupyter_mlops.settings import ROOT_VARIABLE
+        _choose(ctx, project)
 
-        os.environ[ROOT_VARIABLE] = project
+
+def _choose(ctx: click.Context, project: str) -> None:
+    """Name the project for this command and the processes it starts; a kernel that called it goes on as before."""
+    from jupyter_mlops.settings import ROOT_VARIABLE
+
+    before = os.environ.get(ROOT_VARIABLE)
+    os.environ[ROOT_VARIABLE] = project
+
+    def restore() -> None:
+        if before is None:
+            os.environ.pop(ROOT_VARIABLE, None)
+        else:
+            os.environ[ROOT_VARIABLE] = before
+
+    ctx.call_on_close(restore)
 
 
 def main(arguments: list[str] | None = None) -> None:

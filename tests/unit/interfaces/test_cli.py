@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from jupyter_mlops.errors import BlockedError
@@ -53,6 +55,14 @@ def test_bad_usage_is_one_line_and_exit_2(
     assert said.out == ""
     assert complaint in said.err
     assert said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("before", [None, "/elsewhere"])
+def test_a_project_is_chosen_for_one_command_only(before: str | None, monkeypatch: pytest.MonkeyPatch):
+    if before is not None:
+        monkeypatch.setenv("JUPYTER_MLOPS_PROJECT", before)
+    assert run("--project", "/no/such/place", "models", "list") == 2
+    assert os.environ.get("JUPYTER_MLOPS_PROJECT") == before
 
 
 def test_a_message_of_many_lines_becomes_one(
