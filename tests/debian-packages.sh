@@ -14,7 +14,7 @@ if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
   echo "installing ${missing[*]}"
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -qq
-  apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  apt-get install -y -qq "${missing[@]}" >/dev/null
 elif [ "${CI:-}" = true ]; then
   echo "error: the tests need ${missing[*]}; install them (apt-get install ${missing[*]})" >&2
   exit 1
