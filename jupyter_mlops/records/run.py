@@ -21,6 +21,13 @@ class NamedVersion(Value, frozen=True, kw_only=True):
     version: str | int
 
 
+class Pull(Value, frozen=True, kw_only=True):
+    """Name a variable's version: the stage that left it, and the digest of its content then."""
+
+    stage: str
+    digest: str
+
+
 class StageError(Value, frozen=True, kw_only=True):
     """Say where a stage failed: the original notebook's cell (0-based) and line (1-based), and the exception."""
 
@@ -32,7 +39,10 @@ class StageError(Value, frozen=True, kw_only=True):
 
 
 class StageRun(Value, frozen=True, kw_only=True, omit_defaults=True):
-    """Report one stage of a run; ``reason`` says why it ran or why it didn't."""
+    """Report one stage of a run; ``reason`` says why it ran or why it didn't.
+
+    ``kernel`` says what ran it: ``warm``, or ``stock: `` and why no warm one did.
+    """
 
     name: str
     status: Status
@@ -42,6 +52,7 @@ class StageRun(Value, frozen=True, kw_only=True, omit_defaults=True):
     key: str = ""
     cells_done: int = 0
     cells_total: int = 0
+    kernel: str = ""
     error: StageError | None = None
 
 
@@ -51,8 +62,9 @@ class StageExecution(Record, frozen=True, kw_only=True):
     ``key`` is the cache key, ``parts`` what it was made of by name, so that a change can be told in words.
     ``upstream`` maps the stages above to the digest of their product. ``reads`` maps files and datasets read to
     their SHA-256, ``writes`` are files it wrote beside its product; ``product`` is the digest of the pickled outputs
-    in the object store, ``outputs`` a fingerprint for each variable; ``executed`` is the digest of the executed
-    notebook. ``upstream_datasets`` are those that its inputs were made from.
+    in the object store, ``outputs`` a fingerprint for each variable; ``pulls`` are the
+    variables that it read from stages above and ``absent`` the names that it looked for in vain, as they were then;
+    ``executed`` is the digest of the executed notebook. ``upstream_datasets`` are those that its inputs were made from.
     """
 
     key: str
@@ -67,6 +79,8 @@ class StageExecution(Record, frozen=True, kw_only=True):
     writes: tuple[str, ...] = ()
     product: str = ""
     outputs: dict[str, str] = msgspec.field(default_factory=dict)
+    pulls: dict[str, Pull] = msgspec.field(default_factory=dict)
+    absent: tuple[str, ...] = ()
     executed: str = ""
     seconds: float = 0.0
     datasets: tuple[NamedVersion, ...] = ()
