@@ -2,52 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from sqlalchemy import exc, select
-
-from jupyter_mlops.errors import IntegrityError, NotFoundError
-from jupyter_mlops.records.base import Record, canonical_json, from_json
-from jupyter_mlops.records.dataset import DatasetVersion
-from jupyter_mlops.records.drift import DriftReport
-from jupyter_mlops.records.evaluation import Evaluation
-from jupyter_mlops.records.model import ModelVersion, Promotion
-from jupyter_mlops.records.ref import Ref
-from jupyter_mlops.records.run import Run, StageExecution
-from jupyter_mlops.records.serving import Deployment, Prediction
-from jupyter_mlops.store import tables
-from jupyter_mlops.store.database import reading, writing
+from jupyter_mlops.store.quick import Quick
+from jupyter_mlops.store.rows import KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from jupyter_mlops.records.base import Record
+    from jupyter_mlops.store.sql_ledger import SqlLedger
 
-    from sqlalchemy.engine import Connection, Engine
-
-KINDS: dict[str, type[Record]] = {
-    "dataset": DatasetVersion,
-    "deployment": Deployment,
-    "drift": DriftReport,
-    "evaluation": Evaluation,
-    "model": ModelVersion,
-    "prediction": Prediction,
-    "promotion": Promotion,
-    "run": Run,
-    "stage": StageExecution,
-}
-# SQLite allows 999 variables in a statement of an old build.
-_BATCH = 500
-_rows = tables.records.c
+__all__ = ["KINDS", "Ledger"]
 
 
 class Ledger:
     """Append records and find them again by reference, kind, lookup key or kinship.
 
-    Reading a project that has no database yet finds nothing and makes nothing.
+    Reading a project that has no database yet finds nothing and makes nothing. What a run with nothing to do asks is
+    answered by SQLite itself where it can; SQLAlchemy, which takes longer to load than to answer, does the rest.
+
+    Args:
+        url: the database's, as SQLAlchemy writes it.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-        self._ready = False
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._quick = Quick.of(url)
+
+    @cached_property
+    def _full(self) -> SqlLedger:
+        from jupyter_mlops.store.database import open_engine
+        from jupyter_mlops.store.sql_ledger import SqlLedger
+
+        return SqlLedger(open_engine(self.url))
 
     def append(self, *records: Record) -> None:
         """Append records in one transaction: all of them or none; one that is already there changes nothing.
@@ -55,12 +42,12 @@ class Ledger:
         Raises:
             IntegrityError: when a reference is taken by a record with another content.
         """
-        self._write(records, strict=True)
+        if self._quick is None or not self._quick.append(records):
+            self._full.append(*records)
 
     def append_new(self, record: Record) -> Record:
         """Append a record unless its reference is taken; return what is on record under it."""
-        self._write((record,), strict=False)
-        return self.get(str(record.ref))
+        return self._full.append_new(record)
 
     def get(self, ref: str) -> Record:
         """Return the record ``kind/name[@version]``; the version may be a unique prefix, or missing for the newest.
@@ -68,42 +55,19 @@ class Ledger:
         Raises:
             NotFoundError: when there is none, or several begin so; names what is near.
         """
-        try:
-            parsed = Ref.parse(ref)
-        except ValueError:
-            raise NotFoundError.of("record", ref, (), hint="a reference is kind/name@version") from None
-        if parsed.kind not in KINDS:
-            raise NotFoundError.of("kind of record", parsed.kind, KINDS)
-        if not self._exists():
-            raise NotFoundError.of(parsed.kind, _short(parsed), ())
-        with reading(self.engine) as connection:
-            found = connection.execute(_select().where(_rows.ref == ref)).first()
-            if found is None:
-                found = _near_match(connection, parsed)
-        return _decode(found)
+        found = self._quick.get(ref) if self._quick is not None else None
+        return found or self._full.get(ref)
 
     def find(
         self, kind: str, name: str | None = None, lookup: str | None = None, limit: int | None = None
     ) -> list[Record]:
         """Return the records of a kind, newest first, narrowed down by name and lookup key."""
-        if not self._exists():
-            return []
-        query = _select().where(_rows.kind == kind).order_by(_rows.id.desc())
-        if name is not None:
-            query = query.where(_rows.name == name)
-        if lookup is not None:
-            query = query.where(_rows.lookup == lookup)
-        if limit is not None:
-            query = query.limit(limit)
-        with reading(self.engine) as connection:
-            return [_decode(row) for row in connection.execute(query)]
+        found = self._quick.find(kind, name, lookup, limit) if self._quick is not None else None
+        return self._full.find(kind, name, lookup, limit) if found is None else found
 
     def names(self, kind: str) -> list[str]:
         """Return the names that records of a kind go by, sorted."""
-        if not self._exists():
-            return []
-        with reading(self.engine) as connection:
-            return _names(connection, kind)
+        return self._full.names(kind)
 
     def parents(self, ref: str) -> list[Record]:
         """Return the records that the record ``ref`` was made from, in its own order; what isn't on record is left out.
@@ -111,133 +75,8 @@ class Ledger:
         Raises:
             NotFoundError: when ``ref`` itself isn't on record.
         """
-        wanted = self.get(ref).parents
-        with reading(self.engine) as connection:
-            rows = [
-                row
-                for batch in _batches(wanted)
-                for row in connection.execute(_select(_rows.ref).where(_rows.ref.in_(batch)))
-            ]
-        found = {row.ref: _decode(row) for row in rows}
-        return [found[parent] for parent in wanted if parent in found]
+        return self._full.parents(ref)
 
     def children(self, ref: str, kind: str | None = None) -> list[Record]:
         """Return the records made from the record ``ref``, newest first."""
-        if not self._exists():
-            return []
-        kin = tables.record_parents.c
-        query = _select().join(tables.record_parents, kin.child == _rows.ref).where(kin.parent == ref)
-        if kind is not None:
-            query = query.where(_rows.kind == kind)
-        with reading(self.engine) as connection:
-            return [_decode(row) for row in connection.execute(query.order_by(_rows.id.desc()))]
-
-    def _exists(self) -> bool:
-        self._ready = self._ready or tables.exist(self.engine)
-        return self._ready
-
-    def _write(self, records: Iterable[Record], *, strict: bool) -> None:
-        fresh = {str(record.ref): record for record in records}
-        if not self._exists():
-            tables.create(self.engine)
-        try:
-            self._insert(fresh, strict=strict)
-        except exc.IntegrityError:
-            # Databases without SQLite's one-writer lock: another process took a reference since we looked.
-            self._insert(fresh, strict=strict)
-
-    def _insert(self, fresh: dict[str, Record], *, strict: bool) -> None:
-        with writing(self.engine) as connection:
-            taken = _digests(connection, fresh)
-            if strict:
-                _check_same(fresh, taken)
-            new = {ref: record for ref, record in fresh.items() if ref not in taken}
-            if not new:
-                return
-            connection.execute(tables.records.insert(), [_row(ref, record) for ref, record in new.items()])
-            kin = [
-                {"child": ref, "parent": parent}
-                for ref, record in new.items()
-                for parent in dict.fromkeys(record.parents)
-            ]
-            if kin:
-                connection.execute(tables.record_parents.insert(), kin)
-
-
-def _select(*more: Any) -> Any:
-    return select(_rows.kind, _rows.body, *more)
-
-
-def _decode(row: Any) -> Record:
-    return from_json(row.body, KINDS[row.kind])
-
-
-def _row(ref: str, record: Record) -> dict[str, str]:
-    name = record.ref
-    return {
-        "ref": ref,
-        "kind": name.kind,
-        "name": name.name,
-        "version": name.version,
-        "digest": record.digest(),
-        "lookup": record.lookup,
-        "created_at": record.created_at,
-        "body": canonical_json(record).decode(),
-    }
-
-
-def _digests(connection: Connection, refs: Iterable[str]) -> dict[str, str]:
-    return {
-        row.ref: row.digest
-        for batch in _batches(refs)
-        for row in connection.execute(select(_rows.ref, _rows.digest).where(_rows.ref.in_(batch)))
-    }
-
-
-def _check_same(fresh: dict[str, Record], taken: dict[str, str]) -> None:
-    for ref, digest in taken.items():
-        if fresh[ref].digest() != digest:
-            raise IntegrityError(
-                f"{ref} is already on record with another content",
-                hint="records are never changed; use a new version",
-            )
-
-
-def _near_match(connection: Connection, ref: Ref) -> Any:
-    """Find what ``ref`` may mean: the newest version where it names none, the one whose version begins so."""
-    same_name = select(_rows.kind, _rows.body, _rows.version).where(
-        _rows.kind == ref.kind, _rows.name == ref.name
-    )
-    if not ref.version:
-        newest = connection.execute(same_name.order_by(_rows.id.desc()).limit(1)).first()
-        if newest is not None:
-            return newest
-        raise NotFoundError.of(ref.kind, _short(ref), _names(connection, ref.kind))
-    begins = _rows.version.startswith(ref.version, autoescape=True)
-    # Model versions are numbers: 1 is not short for 12.
-    matches = [
-        row for row in connection.execute(same_name.where(begins).limit(10)) if not row.version.isdigit()
-    ]
-    if len(matches) == 1:
-        return matches[0]
-    if matches:
-        several = ", ".join(row.version[: len(ref.version) + 8] for row in matches[:4])
-        raise NotFoundError(f"{_short(ref)} may be several: {several}", hint="give more of the version")
-    newest_first = connection.execute(same_name.order_by(_rows.id.desc()).limit(20))
-    versions = [f"{ref.name}@{row.version[:12]}" for row in newest_first]
-    raise NotFoundError.of(ref.kind, _short(ref), versions or _names(connection, ref.kind))
-
-
-def _names(connection: Connection, kind: str) -> list[str]:
-    return list(
-        connection.scalars(select(_rows.name).where(_rows.kind == kind).distinct().order_by(_rows.name))
-    )
-
-
-def _short(ref: Ref) -> str:
-    return f"{ref.name}@{ref.version}" if ref.version else ref.name
-
-
-def _batches(items: Iterable[str]) -> list[list[str]]:
-    listed = list(items)
-    return [listed[start : start + _BATCH] for start in range(0, len(listed), _BATCH)]
+        return self._full.children(ref, kind)

@@ -6,13 +6,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.store.bundles import Bundles
+from jupyter_mlops.store.ledger import Ledger
 from jupyter_mlops.store.objects import Objects
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from jupyter_mlops.settings import Settings
-    from jupyter_mlops.store.ledger import Ledger
 
 
 class Store:
@@ -24,10 +24,7 @@ class Store:
     @cached_property
     def ledger(self) -> Ledger:
         """The records."""
-        from jupyter_mlops.store.database import open_engine
-        from jupyter_mlops.store.ledger import Ledger
-
-        return Ledger(open_engine(self.settings.database_url("store")))
+        return Ledger(self.settings.database_url("store"))
 
     @cached_property
     def objects(self) -> Objects:

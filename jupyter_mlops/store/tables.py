@@ -8,11 +8,10 @@ from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Tab
 
 from jupyter_mlops.errors import IntegrityError
 from jupyter_mlops.store.database import database_file, first_use, reading, writing
+from jupyter_mlops.store.rows import SCHEMA
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
-
-SCHEMA = 1
 
 # Names for constraints, so that a migration can speak of them on every database.
 metadata = MetaData(

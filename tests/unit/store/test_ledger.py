@@ -18,6 +18,7 @@ from jupyter_mlops.records.run import Run, StageExecution
 from jupyter_mlops.records.serving import Deployment
 from jupyter_mlops.store.database import open_engine
 from jupyter_mlops.store.ledger import KINDS, Ledger
+from jupyter_mlops.store.sql_ledger import SqlLedger
 
 if TYPE_CHECKING:
     from jupyter_mlops.records.base import Record
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
-    return Ledger(open_engine(f"sqlite:///{tmp_path}/state/mlops.db"))
+    return Ledger(f"sqlite:///{tmp_path}/state/mlops.db")
 
 
 def dataset(version: str, name: str = "churn", **more: Any) -> DatasetVersion:
@@ -91,7 +92,7 @@ texts = st.text(st.characters(codec="utf-8", exclude_characters="@/\x00"), min_s
 @settings(max_examples=25, deadline=None)
 def test_what_is_appended_is_got_back(records: list[DatasetVersion]) -> None:
     with TemporaryDirectory() as folder:
-        ledger = Ledger(open_engine(f"sqlite:///{folder}/l.db"))
+        ledger = Ledger(f"sqlite:///{folder}/l.db")
         ledger.append(*records)
         ledger.append(*records)
         assert ledger.find("dataset") == records[::-1]
@@ -166,9 +167,8 @@ def test_a_miss_names_what_is_near(ledger: Ledger, ref: str, hint: str) -> None:
 WRITER = """
 import sys
 from jupyter_mlops.records.serving import Deployment
-from jupyter_mlops.store.database import open_engine
 from jupyter_mlops.store.ledger import Ledger
-ledger = Ledger(open_engine(sys.argv[1]))
+ledger = Ledger(sys.argv[1])
 sys.stdin.readline()
 for number in range(20):
     ledger.append(
@@ -196,5 +196,26 @@ def test_eight_processes_append_at_once_to_a_new_database(tmp_path: Path) -> Non
         writer.stdin.flush()
     errors = [writer.communicate()[1] for writer in writers]
     assert errors == [""] * 8
-    refs = [str(record.ref) for record in Ledger(open_engine(url)).find("deployment")]
+    refs = [str(record.ref) for record in Ledger(url).find("deployment")]
     assert len(refs) == len(set(refs)) == 8 * 20 + 20
+
+
+def test_both_ways_to_a_sqlite_file_find_the_same(ledger: Ledger) -> None:
+    ledger.append(deployment("a"), deployment("b", "deployment/churn@a"), dataset("c" * 64))
+    full = SqlLedger(open_engine(ledger.url))
+    for arguments in (("deployment",), ("deployment", "churn"), ("deployment", None, "", 1), ("model",)):
+        assert ledger.find(*arguments) == full.find(*arguments)
+    refs = [str(record.ref) for record in ledger.find("deployment")]
+    assert [ledger.get(ref) for ref in refs] == [full.get(ref) for ref in refs]
+    assert full.children("deployment/churn@a") == ledger.children("deployment/churn@a")
+
+
+def test_everyday_questions_load_no_sqlalchemy(ledger: Ledger) -> None:
+    ledger.append(deployment("a"))
+    code = (
+        "import sys\nfrom jupyter_mlops.store.ledger import Ledger\nfrom jupyter_mlops.records.run import Run\n"
+        "ledger = Ledger(sys.argv[1])\nledger.append(Run(run_id='r', status='running', notebook='n.ipynb'))\n"
+        "assert ledger.find('deployment') and ledger.get('run/r')\nassert 'sqlalchemy' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code, ledger.url], check=True, timeout=60)
+    assert [str(record.ref) for record in SqlLedger(open_engine(ledger.url)).find("run")] == ["run/r"]
