@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import sys
 from collections import deque
 from functools import cache
-from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.records.base import digest_of
@@ -16,8 +15,11 @@ from jupyter_mlops.records.run import Environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from importlib.metadata import Distribution
 
 OURS = "jupyter-mlops"
+_INFO = ".dist-info"
+_separators = re.compile(r"[-_.]+")
 
 
 @cache
@@ -36,6 +38,8 @@ def lock(modules: Iterable[str]) -> str:
     This package and ipykernel, which every stage needs, are always in it. Modules of the standard library, local
     ones and ones that aren't installed are passed over.
     """
+    from importlib import metadata
+
     providers = _providers()
     wanted = {name for module in modules for name in providers.get(module.partition(".")[0], ())}
     pinned: dict[str, str] = {}
@@ -57,29 +61,33 @@ def lock(modules: Iterable[str]) -> str:
 
 def canonical(name: str) -> str:
     """Return a distribution's name as package indexes write it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+    return _separators.sub("-", name).lower()
 
 
 def _installed() -> Iterable[tuple[str, str]]:
     """Yield name and version from the names of ``.dist-info`` folders: a hundredth of the time of reading them."""
     seen: set[str] = set()
     for entry in sys.path:
-        folder = Path(entry or ".")
-        if not folder.is_dir():
+        try:
+            there = os.listdir(entry or ".")  # noqa: PTH208 - names are all it takes, and this stands in the way of every run
+        except OSError:
             continue
-        for info in sorted(folder.glob("*.dist-info")):
-            name, _, version = info.stem.partition("-")
-            if version and canonical(name) not in seen:
-                seen.add(canonical(name))
-                yield canonical(name), version
+        for info in sorted(name for name in there if name.endswith(_INFO)):
+            name, _, version = info.removesuffix(_INFO).partition("-")
+            plain = canonical(name)
+            if version and plain not in seen:
+                seen.add(plain)
+                yield plain, version
 
 
 @cache
 def _providers() -> dict[str, list[str]]:
+    from importlib import metadata
+
     return {module: list(names) for module, names in metadata.packages_distributions().items()}
 
 
-def _needs(distribution: metadata.Distribution) -> list[str]:
+def _needs(distribution: Distribution) -> list[str]:
     from packaging.requirements import InvalidRequirement, Requirement
 
     needed = []

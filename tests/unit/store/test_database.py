@@ -11,6 +11,7 @@ from sqlalchemy import exc, text
 from jupyter_mlops.errors import IntegrityError, SettingsError
 from jupyter_mlops.store import tables
 from jupyter_mlops.store.database import first_use, open_engine, reading, writing
+from jupyter_mlops.store.rows import SCHEMA
 
 
 def test_opening_makes_no_file(tmp_path: Path) -> None:
@@ -27,7 +28,7 @@ def test_tables_are_made_once_with_a_schema_version_and_a_write_ahead_log(tmp_pa
     assert tables.exist(engine)
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-        assert connection.execute("SELECT version FROM schema_version").fetchall() == [(tables.SCHEMA,)]
+        assert connection.execute("SELECT version FROM schema_version").fetchall() == [(SCHEMA,)]
 
 
 def test_a_transaction_is_durable_before_it_returns(tmp_path: Path) -> None:
@@ -70,7 +71,7 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     engine = open_engine(f"sqlite:///{tmp_path}/mlops.db")
     tables.create(engine)
     with writing(engine) as connection:
-        connection.execute(tables.schema_version.insert().values(version=tables.SCHEMA + 1))
+        connection.execute(tables.schema_version.insert().values(version=SCHEMA + 1))
     with pytest.raises(IntegrityError, match="upgrade jupyter-mlops"):
         tables.exist(engine)
 

@@ -81,3 +81,32 @@ def test_a_writer_killed_half_way_leaves_no_half_content(tmp_path: Path) -> None
     objects = Objects(tmp_path / "objects")
     digest = objects.put_bytes(b"x" * 65536 * 40)
     objects.verify(digest)
+
+
+def test_a_large_content_is_hashed_again_only_when_it_was_touched(tmp_path: Path) -> None:
+    objects = Objects(tmp_path)
+    digest = objects.put_bytes(bytes(2 << 20))
+    assert objects.intact(digest)
+    place = objects.path(digest)
+    before = place.stat()
+    place.chmod(0o644)
+    place.write_bytes(b"y" + bytes((2 << 20) - 1))
+    os.utime(place, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert objects.intact(digest), "size, time and inode say that nobody was there"
+    os.utime(place)
+    with pytest.raises(IntegrityError, match="was changed"):
+        objects.intact(digest)
+
+
+def test_a_small_content_is_hashed_each_time(tmp_path: Path) -> None:
+    objects = Objects(tmp_path)
+    digest = objects.put_bytes(b"small")
+    assert objects.intact(digest)
+    place = objects.path(digest)
+    before = place.stat()
+    place.chmod(0o644)
+    place.write_bytes(b"smell")
+    os.utime(place, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with pytest.raises(IntegrityError):
+        objects.intact(digest)
+    assert not objects.intact("0" * 64)
