@@ -162,7 +162,7 @@ class Calls:
         whole = self.memory.reach(receiver.objects)
         results = [
             self._apply(method, _given(method, [receiver, *arguments], keywords), event.line)
-            for method in self.summaries.methods(name)
+            for method in self._methods(receiver, name)
         ]
         deep = name in known.DEEP or known.changes_in_place(name)
         deep = deep or (name in known.DEEP_WITHOUT_ARGUMENTS and not event.arguments)
@@ -186,6 +186,11 @@ class Calls:
         if name in known.VIEWS:
             return Found(whole, receiver.functions, kind)
         return Found(self.memory.fresh(), kind=kind)
+
+    def _methods(self, receiver: Found, name: str) -> list[Function]:
+        """Return the notebook's own methods that may be meant: of the receiver's class where it is known."""
+        own = [f.methods[name] for f in receiver.functions if f.is_class and name in f.methods]
+        return own or self.summaries.methods(name)
 
     def _handed_functions(self, event: Call, every: list[Found]) -> None:
         """A function handed to another may be called with whatever was handed over beside it."""

@@ -93,8 +93,8 @@ def _follow(made: Plan, events: dict[int, tuple[Event, ...]]) -> Versions:
     for name, value in made.params.items():
         versions.bound(name, 1, sure=True, kind="constant")
         is_constant = not isinstance(value, list | dict)
-        machine.bindings[name] = (
-            Found(NO_OBJECTS, kind="constant") if is_constant else Found(machine.memory.fresh())
+        machine.stand_for(
+            name, Found(NO_OBJECTS, kind="constant") if is_constant else Found(machine.memory.fresh())
         )
     for index in sorted(ours):
         if index in made.params_cells:

@@ -52,12 +52,18 @@ class Listener(Protocol):
 
 @dataclass(slots=True)
 class Machine(Calls):
-    """Run events; ``bindings`` is what the variables stand for, ``set_here`` those surely set since ``start``."""
+    """Run events; ``bindings`` is what the variables stand for, ``set_here`` those surely set since ``start``.
+
+    ``names`` leads from an object to every variable that ever stood for it; ``undo`` holds what variables stood for
+    before the branch that is being followed.
+    """
 
     listener: Listener
     summaries: Summaries
     memory: Memory = field(default_factory=Memory)
     bindings: dict[str, Found] = field(default_factory=dict)
+    names: dict[object, dict[str, None]] = field(default_factory=dict)
+    undo: dict[str, Found | None] | None = None
     results: dict[int, Found] = field(default_factory=dict)
     set_here: set[str] = field(default_factory=set)
     returned: list[Found] = field(default_factory=list)
@@ -120,7 +126,7 @@ class Machine(Calls):
 
     def set_from_within(self, name: str, line: int) -> None:
         """Take note that a function sets a variable, perhaps."""
-        self.bindings[name] = self.lookup(name) | Found(self.memory.fresh())
+        self.stand_for(name, self.lookup(name) | Found(self.memory.fresh()))
         self.listener.bound(name, line, sure=False, kind="")
 
     def finish(self) -> None:
@@ -142,8 +148,19 @@ class Machine(Calls):
             if known.is_provided(name):
                 return Found(NO_OBJECTS)
             found = Found(self.memory.named(name), self.summaries.named(name))
-            self.bindings[name] = found
+            self.stand_for(name, found)
         return found
+
+    def stand_for(self, name: str, found: Found) -> None:
+        """Let a variable stand for something from here on."""
+        self._remember(name)
+        self.bindings[name] = found
+        for item in found.objects:
+            self.names.setdefault(item, {})[name] = None
+
+    def _remember(self, name: str) -> None:
+        if self.undo is not None and name not in self.undo:
+            self.undo[name] = self.bindings.get(name)
 
     def find(self, value: Value) -> Found:
         """Return what a value stands for at this point."""
@@ -182,53 +199,71 @@ class Machine(Calls):
             return
         affected = self.memory.holders(objects)
         self.memory.touch(objects)
-        names = [
-            name
-            for name, found in self.bindings.items()
-            if not (
-                is_local(name) or found.kind in ("constant", "module") or affected.isdisjoint(found.objects)
-            )
-        ]
-        if names:
-            self.listener.changed(names, line)
+        names: dict[str, None] = {}
+        for item in affected:
+            names.update(self.names.get(item, ()))
+        written = sorted(name for name in names if self._is_affected(name, affected))
+        if written:
+            self.listener.changed(written, line)
+
+    def _is_affected(self, name: str, affected: Objects) -> bool:
+        found = self.bindings.get(name)
+        if found is None or is_local(name) or found.kind in ("constant", "module"):
+            return False
+        return not affected.isdisjoint(found.objects)
 
     def _bind(self, event: Bind) -> None:
         found = self.find(event.value)
-        self.bindings[event.name] = found
+        self.stand_for(event.name, found)
         if is_local(event.name):
             return
         self.listener.bound(event.name, event.line, sure=self.optional == 0, kind=found.kind)
         self.set_here.add(event.name)
 
     def _delete(self, event: Delete) -> None:
+        self._remember(event.name)
         self.bindings.pop(event.name, None)
         self.set_here.discard(event.name)
         if not is_local(event.name) and self.optional == 0:
             self.listener.deleted(event.name, event.line)
 
     def _branch(self, event: Branch) -> None:
-        before, already = self.bindings, self.set_here
+        already, around = self.set_here, self.undo
         several = len(event.arms) > 1
         self.optional += several
         self.guarded += event.guarded
-        ends: list[tuple[dict[str, Found], set[str]]] = []
+        ends: list[dict[str, Found | None]] = []
+        surely: list[set[str]] = []
+        before: dict[str, Found | None] = {}
         for arm in event.arms:
-            self.bindings, self.set_here = dict(before), set(already)
+            self.undo, self.set_here = {}, set(already)
             self.run(arm)
-            ends.append((self.bindings, self.set_here))
+            ends.append({name: self.bindings.get(name) for name in self.undo})
+            surely.append(self.set_here)
+            before |= self.undo
+            self._restore(self.undo)
+        self.undo = around
         self.optional -= several
         self.guarded -= event.guarded
-        self.bindings = _merged([bindings for bindings, _ in ends]) if several else ends[0][0]
-        self.set_here = set.intersection(*(names for _, names in ends))
+        for name, found in before.items():
+            self._remember(name)
+            self._restore({name: _joined([end.get(name, found) for end in ends])})
+        self.set_here = set.intersection(*surely)
         if several and self.optional == 0:
             for name in sorted(self.set_here - already):
                 self.listener.bound(name, 0, sure=True, kind=self.bindings[name].kind)
 
+    def _restore(self, before: dict[str, Found | None]) -> None:
+        for name, found in before.items():
+            if found is None:
+                self.bindings.pop(name, None)
+            else:
+                self.bindings[name] = found
 
-def _merged(ends: list[dict[str, Found]]) -> dict[str, Found]:
-    merged = dict(ends[0])
-    for bindings in ends[1:]:
-        for name, found in bindings.items():
-            other = merged.get(name)
-            merged[name] = found if other is None or other is found else other | found
-    return merged
+
+def _joined(ends: list[Found | None]) -> Found | None:
+    joined: Found | None = None
+    for found in ends:
+        if found is not None and found is not joined:
+            joined = found if joined is None else joined | found
+    return joined

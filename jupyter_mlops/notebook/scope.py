@@ -31,7 +31,7 @@ _catch_names = frozenset({"NameError", "Exception", "BaseException"})
 _leaves = (ast.Raise, ast.Return, ast.Continue, ast.Break)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def events_of(source: str, label: str) -> tuple[Event, ...]:
     """Return a cell's events in order; ``label`` tells its local names from other cells'.
 

@@ -60,6 +60,7 @@ class Summaries:
         for _ in range(ROUNDS):
             if not self._improve(functions):
                 break
+        self._methods = {name: self._distinct(methods) for name, methods in self._methods.items()}
 
     def of(self, function: Function) -> Summary:
         """Return what is known of a function."""
@@ -72,6 +73,13 @@ class Summaries:
     def methods(self, name: str) -> list[Function]:
         """Return the methods of that name of all the notebook's classes."""
         return self._methods.get(name, [])
+
+    def _distinct(self, methods: list[Function]) -> list[Function]:
+        """Return one method of those that do the same to whatever they are given."""
+        kept: dict[object, Function] = {}
+        for method in methods:
+            kept.setdefault(_shape(method, self.of(method)), method)
+        return list(kept.values())
 
     def _note(self, event: Bind) -> None:
         if not is_local(event.name):
@@ -146,6 +154,26 @@ class _Notes:
 
     def opened(self, line: int) -> None:
         """What ``exec`` sets in a function stays there."""
+
+
+def _shape(function: Function, summary: Summary) -> object:
+    """Return what a summary says with parameters by their place, so that two functions can be compared."""
+    places = {name: f"#{place}" for place, name in enumerate(function.parameters)}
+
+    def general(item: Named) -> tuple[str, bool]:
+        return places.get(item.name, item.name), item.inside
+
+    return (
+        tuple(name.partition("#")[0] for name in function.parameters),
+        frozenset(summary.reads.items()),
+        summary.sets,
+        frozenset(map(general, summary.changes)),
+        frozenset((general(container), general(item)) for container, item in summary.keeps),
+        frozenset(map(general, summary.returns)),
+        frozenset(map(general, summary.holds)),
+        summary.functions,
+        summary.kind,
+    )
 
 
 def _named(items: Iterable[object]) -> frozenset[Named]:

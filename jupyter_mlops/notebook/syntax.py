@@ -40,7 +40,7 @@ class Parsed:
 EMPTY = ast.Module(body=[], type_ignores=[])
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def parse(source: str) -> Parsed:
     """Parse a cell; lines are the cell's own, the first is 1.
 

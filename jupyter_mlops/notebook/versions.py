@@ -168,21 +168,34 @@ class Versions:
         if stage == GIVEN:
             self.setup_reads.append((version.name, cell, line, version))
             return
+        waiting: list[tuple[str, Version, int, int]] = [(stage, version, cell, line)]
+        while waiting:
+            step = self._cross_once(*waiting.pop())
+            waiting += [step] if step else []
+
+    def _cross_once(
+        self, stage: str, version: Version, cell: int, line: int
+    ) -> tuple[str, Version, int, int] | None:
+        """Pass a version to a stage; return what its writer in turn began with."""
+        if version.stage == GIVEN or version.gone:
+            version.readers.add(stage)
+            return None
         needs = self.needs.setdefault(stage, {})
         earlier = needs.get(version.name)
-        if earlier is not None and earlier.version is not version:
-            self.findings.append(two_versions(stage, earlier, version, cell, line))
-            return
+        if earlier is not None:
+            if earlier.version is not version:
+                self.findings.append(two_versions(stage, earlier, version, cell, line))
+            return None
         version.readers.add(stage)
-        needs.setdefault(version.name, Need(version, cell, line))
+        needs[version.name] = Need(version, cell, line)
         before = version.before
         while not version.full and before is not None:
             if before.stage != version.stage:
-                self._cross(version.stage, before, version.cell, version.line)
-                return
+                return version.stage, before, version.cell, version.line
             if before.full:
-                return
+                return None
             before = before.before
+        return None
 
     def _written_again(self, version: Version, line: int) -> None:
         readers = sorted(version.readers - {self.stage})
