@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlparse
 
 import msgspec
@@ -26,6 +26,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tracking_uri: str = f"sqlite:///{STATE}/mlflow.db"
     objects: str = f"{STATE}/objects"
     engine: str = "local"
+    keep_runs: Annotated[int, msgspec.Meta(ge=1)] = 20
 
     @property
     def state(self) -> Path:
@@ -81,9 +82,9 @@ def load(start: Path | None = None) -> Settings:
     root = Path(named).resolve() if named else find_root(start or Path.cwd())
     values = {**_from_files(root), **_from_environment()}
     try:
-        return msgspec.convert({"root": root, **values}, Settings)
+        return msgspec.convert({"root": root, **values}, Settings, strict=False)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{root / FILE}: {error}", hint="every value is text in quotes") from None
+        raise SettingsError(f"{root / FILE}: {error}", hint="every value is text in quotes, but keep_runs is a number") from None
 
 
 def _is_project(folder: Path) -> bool:

@@ -1,19 +1,19 @@
-"""Parameters given from outside: read by the type of the notebook's own value."""
+"""Parameters given from outside: read by the type of the notebook's own value; several values make a grid."""
 
 from __future__ import annotations
 
 import ast
-import re
+import itertools
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.errors import NotAvailableYetError, NotFoundError, UsageError
+from jupyter_mlops.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_grid = re.compile(r"\s*[-+.\w]+(\s*,\s*[-+.\w]+)+\s*")
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 _LITERALS = (list, dict, tuple, set)
+_OPEN, _CLOSE, _QUOTES = "([{", ")]}", "'\""
 
 
 def from_options(options: Iterable[str]) -> dict[str, str]:
@@ -34,13 +34,33 @@ def from_options(options: Iterable[str]) -> dict[str, str]:
     return found
 
 
+def expand(declared: Mapping[str, Any], given: Mapping[str, str]) -> tuple[dict[str, Any], ...]:
+    """Return every combination of the values that texts name: one a run, in the order in which they are given.
+
+    A comma parts values where each part is one for the parameter's type: ``lr=0.1,0.01``. A text in quotes is one
+    value with whatever is in it: ``name="a,b"``.
+
+    Raises:
+        UsageError: for a name the notebook doesn't declare, or a value of another type.
+    """
+    _check_names(declared, given)
+    values = {name: _values(name, declared[name], text) for name, text in given.items()}
+    return tuple(dict(zip(values, point, strict=True)) for point in itertools.product(*values.values()))
+
+
 def resolve(declared: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the declared parameters with the given values in their place; texts are read by the declared type.
 
     Raises:
         UsageError: for a name the notebook doesn't declare, or a value of another type.
-        NotAvailableYetError: for a list of values where the notebook has one number.
     """
+    _check_names(declared, given)
+    return {
+        name: _value(name, value, given[name]) if name in given else value for name, value in declared.items()
+    }
+
+
+def _check_names(declared: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     for name in given:
         if name not in declared:
             near = NotFoundError.of("parameter", name, declared)
@@ -50,9 +70,50 @@ def resolve(declared: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, 
                 if declared
                 else "the notebook has no params cell; tag one with %%mlops params",
             )
-    return {
-        name: _value(name, value, given[name]) if name in given else value for name, value in declared.items()
-    }
+
+
+def _values(name: str, declared: Any, text: str) -> tuple[Any, ...]:
+    """Return the values that a text names: several where each part between commas is one for the parameter's type."""
+    parts = _parts(text)
+    # Nothing between two commas is no value of a list, so the text is one text.
+    if len(parts) > 1 and all(parts) and declared is not None:
+        try:
+            return tuple(_value(name, declared, _unquoted(declared, part)) for part in parts)
+        except UsageError:
+            # As one text it may be right: 1,2 for a tuple. If it isn't, the error names all of it.
+            return (_value(name, declared, text),)
+    return (_value(name, declared, _unquoted(declared, text)),)
+
+
+def _parts(text: str) -> list[str]:
+    """Cut a text at its commas, but not in quotes or brackets."""
+    parts, depth, quote = [""], 0, ""
+    for letter in text:
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in _QUOTES and not parts[-1].strip():
+            quote = letter
+        elif letter in _OPEN:
+            depth += 1
+        elif letter in _CLOSE:
+            depth -= 1
+        elif letter == "," and depth <= 0:
+            parts.append("")
+            continue
+        parts[-1] += letter
+    return [part.strip() for part in parts] if len(parts) > 1 else parts
+
+
+def _unquoted(declared: Any, text: str) -> str:
+    """Take the quotes off a text that is written as a literal."""
+    stripped = text.strip()
+    if not isinstance(declared, str) or stripped[:1] not in _QUOTES:
+        return text
+    try:
+        value = ast.literal_eval(stripped)
+    except (ValueError, SyntaxError):
+        return text
+    return value if isinstance(value, str) else text
 
 
 def _value(name: str, declared: Any, given: Any) -> Any:
@@ -74,8 +135,6 @@ def _from_text(name: str, declared: Any, text: str) -> Any:
             return word in _TRUE
         raise _wrong(name, declared, text)
     if isinstance(declared, int | float):
-        if _grid.fullmatch(text):
-            raise NotAvailableYetError(f"a grid of values (-p {name}={text})", hint="give one value")
         return _number(name, declared, text)
     if text.strip() in ("None", "null"):
         return None

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_mlops.errors import NotAvailableYetError, UsageError
-from jupyter_mlops.pipeline.parameters import from_options, resolve
+from jupyter_mlops.errors import UsageError
+from jupyter_mlops.pipeline.parameters import expand, from_options, resolve
 
 DECLARED: dict[str, Any] = {
     "seed": 7, "lr": 0.1, "name": "a", "fast": True, "sizes": [1], "pair": (1, 2), "table": {}, "nothing": None,
@@ -58,9 +58,51 @@ def test_an_unknown_name_is_refused_with_what_is_near() -> None:
     assert "params cell" in caught.value.hint
 
 
-def test_a_grid_is_not_available_yet() -> None:
-    with pytest.raises(NotAvailableYetError):
-        resolve(DECLARED, {"lr": "0.1,0.01"})
+@pytest.mark.parametrize(
+    "name, text, values",
+    [
+        ("lr", "0.1,0.01", [0.1, 0.01]),
+        ("lr", " 1 , 2 ", [1.0, 2.0]),
+        ("seed", "1,2,3", [1, 2, 3]),
+        ("fast", "yes,no", [True, False]),
+        ("name", "a,b c", ["a", "b c"]),
+        ("name", '"a,b"', ["a,b"]),
+        ("name", "'a,b',c", ["a,b", "c"]),
+        ("name", '"a"', ["a"]),
+        ("name", "it's", ["it's"]),
+        ("name", "a,", ["a,"]),
+        ("name", "f(a,b)", ["f(a,b)"]),
+        ("name", "'unfinished, text", ["'unfinished, text"]),
+        ("sizes", "[1, 2]", [[1, 2]]),
+        ("sizes", "[1, 2],[3]", [[1, 2], [3]]),
+        ("pair", "3,4", [(3, 4)]),
+        ("pair", "(3, 4),(5, 6)", [(3, 4), (5, 6)]),
+        ("table", "{'a': 1, 'b': 2},{}", [{"a": 1, "b": 2}, {}]),
+        ("nothing", "1,2", [(1, 2)]),
+    ],
+)
+def test_several_values_of_the_parameter_s_type_are_a_grid(name: str, text: str, values: list[Any]) -> None:
+    assert [point[name] for point in expand(DECLARED, {name: text})] == values
+
+
+def test_a_grid_has_every_combination() -> None:
+    found = expand(DECLARED, {"seed": "1,2", "name": "x", "lr": "0.1,0.2"})
+    assert found == tuple({"seed": s, "name": "x", "lr": lr} for s in (1, 2) for lr in (0.1, 0.2))
+    assert expand(DECLARED, {}) == ({},)
+
+
+@pytest.mark.parametrize("name, text", [("seed", "1,x"), ("sizes", "[1],2"), ("fast", "yes,maybe")])
+def test_a_list_with_a_wrong_value_is_refused_as_a_whole(name: str, text: str) -> None:
+    with pytest.raises(UsageError, match=f"parameter {name} is") as caught:
+        expand(DECLARED, {name: text})
+    assert text in caught.value.message
+    with pytest.raises(UsageError, match="no parameter"):
+        expand(DECLARED, {"sed": "1,2"})
+
+
+@given(st.text())
+def test_a_text_in_quotes_is_itself(text: str) -> None:
+    assert expand(DECLARED, {"name": repr(text)}) == ({"name": text},)
 
 
 def test_options_are_name_and_value() -> None:
