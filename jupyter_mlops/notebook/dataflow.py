@@ -90,21 +90,25 @@ def _follow(made: Plan, events: dict[int, tuple[Event, ...]]) -> Versions:
     ours = {index: found for index, found in events.items() if index not in made.skipped}
     versions = Versions()
     machine = Machine(versions, Summaries(ours.values()))
-    for name, value in made.params.items():
-        versions.bound(name, 1, sure=True, kind="constant")
-        is_constant = not isinstance(value, list | dict)
-        machine.stand_for(
-            name, Found(NO_OBJECTS, kind="constant") if is_constant else Found(machine.memory.fresh())
-        )
     for index in sorted(ours):
         if index in made.params_cells:
-            continue
+            _set_params(made, versions, machine)
         versions.enter(owners.get(index, GIVEN), index)
         machine.start()
         machine.run(ours[index])
         if index in owners:
             machine.finish()
     return versions
+
+
+def _set_params(made: Plan, versions: Versions, machine: Machine) -> None:
+    versions.enter(GIVEN, made.params_cells[0])
+    for name, value in made.params.items():
+        if name not in versions.current:
+            versions.bound(name, 1, sure=True, kind="constant")
+            is_constant = not isinstance(value, list | dict)
+            objects = NO_OBJECTS if is_constant else machine.memory.fresh()
+            machine.stand_for(name, Found(objects, kind="constant" if is_constant else ""))
 
 
 def _stages(made: Plan, needs: dict[str, dict[str, Need]]) -> tuple[Stage, ...]:

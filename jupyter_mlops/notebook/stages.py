@@ -10,7 +10,7 @@ import ast
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.notebook import known, syntax, tags
+from jupyter_mlops.notebook import known, parameters, syntax, tags
 from jupyter_mlops.notebook.events import Event, Use, bound_names, flat, is_local
 from jupyter_mlops.notebook.scope import events_of
 from jupyter_mlops.records.pipeline import Diagnostic, Gate, StageOptions
@@ -76,8 +76,8 @@ def plan(notebook: Notebook) -> Plan:
             if kind == "skip":
                 made.skipped.append(cell.index)
             elif kind == "params":
-                _params(made, cell, parsed.tree)
-                known_names |= set(made.params)
+                _params(made, cell)
+                known_names |= set(made.params) | names
             elif kind == "stage" and cell.tag is not None:
                 current, explicit = cell.tag.name, True
                 _stage(made, cell.index, cell.tag)
@@ -184,49 +184,23 @@ def _gate(made: Plan, cell: Cell, model: str) -> None:
         )
 
 
-def _params(made: Plan, cell: Cell, tree: ast.Module) -> None:
+def _params(made: Plan, cell: Cell) -> None:
     made.params_cells.append(cell.index)
-    for node in tree.body:
-        target = node.targets[0] if isinstance(node, ast.Assign) and len(node.targets) == 1 else None
-        if isinstance(node, ast.AnnAssign) and node.value is not None:
-            target = node.target
-        value = getattr(node, "value", None)
-        if isinstance(target, ast.Name) and isinstance(value, ast.expr):
-            literal = _literal(value)
-            if literal is not None:
-                made.params[target.id] = literal[0]
-                continue
-        if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
-            made.findings.append(
-                Diagnostic(
-                    rule="MLO111",
-                    message=f"a params cell holds only names with numbers, text, lists and dicts, not `{_short(node)}`",
-                    mend="move it into a setup cell below",
-                    cell=cell.index,
-                    line=node.lineno,
-                )
-            )
-
-
-def _literal(node: ast.expr) -> tuple[Any] | None:
     try:
-        value = ast.literal_eval(node)
-    except (ValueError, TypeError, RecursionError, MemoryError, SyntaxError):
-        return None
-    return (value,) if _is_plain(value) else None
-
-
-def _is_plain(value: Any) -> bool:
-    if isinstance(value, list):
-        return all(_is_plain(item) for item in value)
-    if isinstance(value, dict):
-        return all(isinstance(key, str) and _is_plain(item) for key, item in value.items())
-    return value is None or isinstance(value, bool | int | float | str)
-
-
-def _short(node: ast.stmt) -> str:
-    text = ast.unparse(node).partition("\n")[0]
-    return text if len(text) <= 40 else text[:37] + "..."  # noqa: PLR2004 - a line's worth
+        found = parameters.split(cell.source)
+    except SyntaxError:
+        return  # it is reported already
+    made.params |= found.values
+    for name in found.twice:
+        made.findings.append(
+            Diagnostic(
+                rule="MLO111",
+                message=f"a params cell that computes sets {name} twice, and a run could set only one of them",
+                mend="use another name, or move one of them into a setup cell below",
+                cell=cell.index,
+                line=found.lines[name],
+            )
+        )
 
 
 def _implicit_name(notebook: Notebook) -> str:

@@ -143,7 +143,7 @@ def test_what_cannot_be_passed_on(source: str, word: str) -> None:
     [
         (("%%mlops stage a --after zz\nx = 1",), "MLO113"),
         (("%%mlops stage a --after a\nx = 1",), "MLO113"),
-        (("%%mlops params\nx = f()", "%%mlops stage a\npass"), "MLO111"),
+        (("%%mlops params\nx = 1\ny = x + 1\nx = 2", "%%mlops stage a\npass"), "MLO111"),
         (("%%mlops gate m\n# nothing", "%%mlops stage a\npass"), "MLO110"),
         ((("md", "# only text"),), "MLO112"),
         (("%%mlops stage a\nif True print(1)",), "MLO101"),
