@@ -1,0 +1,87 @@
+"""Which engine runs the stages of a run: this machine, ploomber, or a Ray cluster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from jupyter_mlops.errors import NotFoundError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from jupyter_mlops.execution.local import Outcome
+    from jupyter_mlops.records.pipeline import Stage
+    from jupyter_mlops.settings import Settings
+
+ENGINES = ("local", "ploomber", "ray")
+# What an engine other than our own needs: the module, and the extra that brings it.
+_NEEDS = {"ploomber": "ploomber", "ray": "ray"}
+
+
+class Engine(Protocol):
+    """What runs the stages of a compiled folder, several at a time."""
+
+    folder: Path
+
+    def notebook(self, stage: str) -> Path:
+        """Return where a stage's executed notebook goes."""
+
+    def product(self, stage: str) -> Path:
+        """Return where a stage's product goes."""
+
+    def execute(
+        self, stage: Stage, parameters: dict[str, Any], on_cells: Callable[[int, int], None]
+    ) -> Outcome:
+        """Run a stage; ``on_cells`` is told cells done and all."""
+
+    def stop(self) -> None:
+        """End what runs at once; executions that are under way fail as interrupted."""
+
+    def close(self) -> None:
+        """Let go of what the engine holds, when the run is over."""
+
+
+def check(name: str) -> None:
+    """Make sure that an engine exists and that what it needs is installed, without loading it.
+
+    Raises:
+        UsageError: when there is no such engine, or its package isn't installed.
+    """
+    from importlib.util import find_spec
+
+    if name not in ENGINES:
+        error = NotFoundError.of("engine", name, ENGINES)
+        raise UsageError(error.message, hint=error.hint or f"one of {', '.join(ENGINES)}")
+    module = _NEEDS.get(name, "")
+    if module and find_spec(module) is None:
+        raise UsageError(
+            f"the engine {name} needs {module}, which isn't installed",
+            hint=f"pip install 'jupyter-mlops[{module}]'",
+        )
+
+
+def create(name: str, folder: Path, environment: dict[str, str], settings: Settings) -> Engine:
+    """Return the engine of that name for a compiled folder.
+
+    Args:
+        name: one of ``ENGINES``.
+        folder: the compiled folder.
+        environment: variables that stages get besides this process's own.
+        settings: the project, for the cluster's address and the object store.
+
+    Raises:
+        UsageError: when there is no such engine, or its package isn't installed.
+    """
+    check(name)
+    if name == "ploomber":
+        from jupyter_mlops.execution.ploomber_dag import PloomberDag
+
+        return PloomberDag(folder, environment)
+    if name == "ray":
+        from jupyter_mlops.execution.ray_cluster import RayCluster
+
+        return RayCluster(folder, environment, settings)
+    from jupyter_mlops.execution.local import Local
+
+    return Local(folder, environment)

@@ -1,0 +1,34 @@
+"""What an executed notebook says of the error that ended it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from jupyter_mlops.records.run import StageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def error_in(executed: Path) -> StageError | None:
+    """Return the error of the cell that raised, in the original notebook's cell and line; None where none did."""
+    from nbformat import NotebookNode
+
+    from jupyter_mlops.execution.stage import error_of
+
+    try:
+        cells = json.loads(executed.read_bytes())["cells"]
+    except (OSError, ValueError, KeyError):
+        return None
+    for cell in cells:
+        for output in cell.get("outputs", ()):
+            if output.get("output_type") == "error":
+                content = {**output, "execution_count": cell.get("execution_count")}
+                return error_of(NotebookNode({**cell, "source": _text(cell)}), content)
+    return None
+
+
+def _text(cell: dict[str, Any]) -> str:
+    source = cell.get("source", "")
+    return "".join(source) if isinstance(source, list) else str(source)
