@@ -164,6 +164,7 @@ def _stage(made: Plan, index: int, tag: tags.Tag) -> None:
             after=tuple(dict.fromkeys((*before.after, *tag.options.after))),
             retries=tag.options.retries or before.retries,
             timeout=before.timeout if tag.options.timeout is None else tag.options.timeout,
+            memory=before.memory if tag.options.memory is None else tag.options.memory,
             gpu=before.gpu or tag.options.gpu,
             cache=before.cache and tag.options.cache,
         )

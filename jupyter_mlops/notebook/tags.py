@@ -15,8 +15,8 @@ Kind = Literal["stage", "params", "setup", "skip", "gate"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 MAGIC = "%%mlops"
 PARAMETERS = ("parameters", "injected-parameters")
-OPTIONS = ("--after", "--retries", "--timeout", "--gpu", "--no-cache")
-FIELDS = ("after", "retries", "timeout", "gpu", "cache")
+OPTIONS = ("--after", "--retries", "--timeout", "--memory", "--gpu", "--no-cache")
+FIELDS = ("after", "retries", "timeout", "memory", "gpu", "cache")
 
 _first_line = re.compile(
     r"(?P<blank>(?:[ \t]*\r?\n)*)[ \t]*%%mlops(?P<arguments>(?:[ \t][^\n]*)?)(?P<end>\r?\n|\Z)"
@@ -25,6 +25,7 @@ _stage_name = re.compile(r"\w[\w-]{0,63}")
 _model_name = re.compile(r"\w[\w.-]{0,127}")
 _duration = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?")
 _seconds = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_bytes = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
 class Tag(Value, frozen=True, kw_only=True):
@@ -83,6 +84,7 @@ def to_metadata(tag: Tag) -> dict[str, Any]:
             "after": list(options.after),
             "retries": options.retries,
             "timeout": None if options.timeout is None else _format_duration(options.timeout),
+            "memory": None if options.memory is None else _format_memory(options.memory),
             "gpu": options.gpu,
         }
         inner.update({key: value for key, value in shown.items() if value})
@@ -101,6 +103,8 @@ def to_magic(tag: Tag) -> str:
         words += ["--retries", str(options.retries)]
     if options.timeout is not None:
         words += ["--timeout", _format_duration(options.timeout)]
+    if options.memory is not None:
+        words += ["--memory", _format_memory(options.memory)]
     words += ["--gpu"] * options.gpu + ["--no-cache"] * (not options.cache)
     return " ".join(words)
 
@@ -154,6 +158,21 @@ def parse_duration(text: str) -> float:
     return seconds
 
 
+def parse_memory(text: str) -> int:
+    """Return the bytes in ``4GB``, ``4G``, ``512MB`` or a plain number; units are powers of 1024.
+
+    Raises:
+        UsageError: when it isn't an amount of at least a byte.
+    """
+    number = text.strip().lower().removesuffix("b")
+    unit = _bytes.get(number[-1:], 0)
+    number = number[:-1] if unit else number
+    amount = float(number) * (unit or 1) if _duration.fullmatch(number) else 0.0
+    if not (1 <= amount < math.inf):
+        raise UsageError(f"{text!r} is not an amount of memory", hint="write 512MB or 4GB")
+    return int(amount)
+
+
 def _kind(word: str) -> Kind:
     for kind in KINDS:
         if word == kind:
@@ -186,7 +205,7 @@ def _split_options(kind: Kind, words: list[str]) -> tuple[list[str], dict[str, A
     return names, given
 
 
-_EXAMPLES = {"--after": "load", "--retries": "2", "--timeout": "10m"}
+_EXAMPLES = {"--after": "load", "--retries": "2", "--timeout": "10m", "--memory": "4GB"}
 
 
 def _known_option(kind: Kind, option: str) -> None:
@@ -224,6 +243,11 @@ def _options(given: dict[str, Any]) -> StageOptions:
         if isinstance(timeout, bool) or not isinstance(timeout, int | float | str):
             raise UsageError(f"timeout is {timeout!r}, not a time", hint='write "10m" or seconds')
         timeout = parse_duration(str(timeout))
+    memory = given.get("memory")
+    if memory is not None:
+        if isinstance(memory, bool) or not isinstance(memory, int | float | str):
+            raise UsageError(f"memory is {memory!r}, not an amount", hint='write "4GB" or bytes')
+        memory = parse_memory(str(memory))
     for field in ("gpu", "cache"):
         if not isinstance(given.get(field, True), bool):
             raise UsageError(f"{field} is {given[field]!r}, not true or false", hint="write true or false")
@@ -231,6 +255,7 @@ def _options(given: dict[str, Any]) -> StageOptions:
         after=tuple(dict.fromkeys(check_name(name) for name in after)),
         retries=_retries(given.get("retries", 0)),
         timeout=timeout,
+        memory=memory,
         gpu=given.get("gpu", False),
         cache=given.get("cache", True),
     )
@@ -267,3 +292,10 @@ def _format_duration(seconds: float) -> str:
         if seconds % _seconds[unit] == 0:
             return f"{int(seconds // _seconds[unit])}{unit}"
     return f"{int(seconds)}s" if seconds == int(seconds) else f"{seconds!r}s"
+
+
+def _format_memory(amount: int) -> str:
+    for unit in ("t", "g", "m", "k"):
+        if amount % _bytes[unit] == 0:
+            return f"{amount // _bytes[unit]}{unit.upper()}B"
+    return str(amount)

@@ -10,11 +10,12 @@ from jupyter_mlops.records.base import Value
 
 
 class StageOptions(Value, frozen=True, kw_only=True):
-    """Hold what a tag says about how a stage runs; times in seconds."""
+    """Hold what a tag says about how a stage runs; times in seconds, memory in bytes."""
 
     after: tuple[str, ...] = ()
     retries: int = 0
     timeout: float | None = None
+    memory: int | None = None
     gpu: bool = False
     cache: bool = True
 

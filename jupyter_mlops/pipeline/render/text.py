@@ -45,6 +45,7 @@ def _options(stage: Stage) -> str:
     options = stage.options
     shown = [f"retries {options.retries}"] * bool(options.retries)
     shown += [f"timeout {options.timeout:g} s"] if options.timeout is not None else []
+    shown += [f"memory {options.memory / 2**30:.3g} GB"] if options.memory is not None else []
     shown += ["gpu"] * options.gpu + ["not cached"] * (not options.cache)
     return f"  [{', '.join(shown)}]" if shown else ""
 

@@ -64,6 +64,8 @@ def test_any_text_is_a_tag_or_a_usage_error(text: str) -> None:
                 options=StageOptions(after=("a", "b", "c"), retries=2, timeout=600.0, gpu=True, cache=False),
             ),
         ),
+        ("stage t --memory 4GB", Tag(kind="stage", name="t", options=StageOptions(memory=4 << 30))),
+        ("stage t --memory 1.5g", Tag(kind="stage", name="t", options=StageOptions(memory=3 << 29))),
         ("stage --timeout 1.5h t", Tag(kind="stage", name="t", options=StageOptions(timeout=5400.0))),
         (" gate churn ", Tag(kind="gate", name="churn")),
         ("params", Tag(kind="params")),
@@ -83,6 +85,8 @@ def test_arguments(text: str, expected: Tag) -> None:
         ("stage train --retries -1", "retries"),
         ("stage train --timeout 10x", "10x"),
         ("stage train --timeout 0", "'0'"),
+        ("stage train --memory lots", "'lots' is not an amount"),
+        ("stage train --memory 0.1", "4GB"),
         ("stage train --timeout infs", "not a time"),
         ("stage", "NAME"),
         ("stage ../x", "can't name"),
@@ -105,6 +109,7 @@ def test_mistakes_are_named_with_the_mend(text: str, said: str) -> None:
     [
         ({"mlops": {"kind": "stage", "name": "t", "retries": 2}}, StageOptions(retries=2)),
         ({"mlops": {"kind": "stage", "name": "t", "timeout": 90}}, StageOptions(timeout=90.0)),
+        ({"mlops": {"kind": "stage", "name": "t", "memory": "512MB"}}, StageOptions(memory=512 << 20)),
         (
             {"mlops": {"kind": "stage", "name": "t", "after": "a", "cache": False}},
             StageOptions(after=("a",), cache=False),
