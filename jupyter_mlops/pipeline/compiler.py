@@ -92,14 +92,15 @@ class _StageCells:
         for index in pipeline.setup:
             if index > first:
                 self._add_original(cells[index])
-        inputs = {variable: stage.producers[variable] for variable in stage.inputs}
-        watched = [variable for variable in stage.watched if variable in inputs]
-        self._add("code", _call("load", inputs=inputs, watched=watched), GENERATED)
+        order = [other.name for other in pipeline.stages]
+        above = order[: order.index(stage.name)]
+        self._add("code", _call("load", order=above), GENERATED)
         stage_cells = [cells[index] for index in stage.cells]
         for cell in stage_cells:
             self._add_original(cell)
-        outputs = last_bindings(stage_cells, stage.outputs)
-        self._add("code", f"{_IMPORT}\n\n{_call('publish', outputs=outputs)}", GENERATED)
+        bound = {name for cell in stage_cells for name in top_level_names(cell)}
+        places = last_bindings(stage_cells, sorted({*bound, *stage.outputs}))
+        self._add("code", f"{_IMPORT}\n\n{_call('publish', places=places)}", GENERATED)
         return self._cells
 
     def _add_parameters(self, params: list[Cell]) -> None:

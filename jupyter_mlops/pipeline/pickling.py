@@ -1,24 +1,26 @@
 """Pickle a stage's variables so that they are on the other side what they were here.
 
 cloudpickle alone copies what a notebook defines: a function gets globals of its own, a class of a setup cell comes
-back as another class. Here what setup cells define goes by name, for every stage has it, and a function that a
-stage defines is bound to the namespace it is restored in, so that it sees what is rebound later.
+back as another class, two views of one array as two arrays. Here what setup cells define goes by name, for every
+stage has it; a class that a stage defines is a variable of its own, by which name all its instances know it; a
+function is bound to the namespace it is restored in, so that it sees what is rebound later; a view stays a view.
 """
 
 from __future__ import annotations
 
 import functools
-import hashlib
 import io
 import linecache
 import os
 import pickle
+import random
+import sys
 import types
-from collections import Counter
-from collections.abc import Callable
-from typing import IO, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import cloudpickle
+import xxhash
 
 # What there is no public way to: how cloudpickle takes code apart, and by which name it knows a class.
 from cloudpickle.cloudpickle import _DYNAMIC_CLASS_TRACKER_BY_CLASS as _CLASS_NAMES
@@ -26,119 +28,207 @@ from cloudpickle.cloudpickle import _DYNAMIC_CLASS_TRACKER_BY_ID as _CLASSES_BY_
 from cloudpickle.cloudpickle import _DYNAMIC_CLASS_TRACKER_LOCK as _CLASS_LOCK
 from cloudpickle.cloudpickle import _code_reduce as reduce_code
 
-from jupyter_mlops.pipeline.restoring import (
-    LiveGlobals,
-    restore_cached,
-    restore_code,
-    restore_function_state,
-    setup_object,
-    view_of,
-)
+from jupyter_mlops.pipeline import restoring
+from jupyter_mlops.pipeline.memory import Memory, is_array, is_pandas, view_arguments
+from jupyter_mlops.pipeline.restoring import LiveGlobals
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 PROTOCOL = 5
 MAIN = "__main__"
+# Smaller buffers are not worth a place of their own in the file.
+SMALLEST_BUFFER = 4096
 _Cached = type(functools.lru_cache(len))
-_SIMPLE = (bool, int, float, complex, str, bytes, type(None))
+_Reduced = Any
 
 
-def shared_definitions(namespace: dict[str, Any]) -> dict[int, str]:
-    """Return what setup cells defined, ``id`` of the object to its dotted name; for a namespace before its stage.
+@dataclass(frozen=True)
+class Scope:
+    """What a pickle may refer to by name.
 
-    Functions and classes, what classes hold of both, and bare ``object()`` sentinels.
+    ``shared`` maps the id of what setup cells defined to its dotted name; ``owner`` names the classes that this
+    stage defines, ``pipeline.stage``.
     """
-    found: dict[int, str] = {}
-    for name, value in namespace.items():
-        if type(value) is object or _defined_here(value):
-            found.setdefault(id(value), name)
-            if isinstance(value, type):
-                _add_members(value, name, found)
-    return found
+
+    namespace: dict[str, Any]
+    shared: Mapping[int, str] = field(default_factory=dict)
+    owner: str = ""
+
+
+@dataclass(frozen=True)
+class Pickled:
+    """Hold a value's pickle, and what was met on the way.
+
+    ``objects`` are the mutable objects in it by id (they stay alive as long as this does, so no id is given twice),
+    ``memory`` its arrays, ``classes`` the notebook's classes that it refers to by name.
+    """
+
+    data: bytes
+    buffers: tuple[memoryview, ...]
+    digest: str
+    objects: Mapping[int, Any]
+    memory: Memory
+    classes: tuple[type, ...]
+
+
+def pickled(value: Any, scope: Scope, *, expand: tuple[type, ...] = (), roots: frozenset[int] = frozenset()) -> Pickled:
+    """Pickle a value.
+
+    Args:
+        value: what to pickle.
+        scope: what it may refer to by name.
+        expand: the classes that are to be taken by value.
+        roots: ids of arrays whose views are to stay views.
+
+    Raises:
+        Exception: whatever the value's own code raises when it is pickled.
+    """
+    file = io.BytesIO()
+    pickler = Pickler(file, scope, expand=expand, roots=roots)
+    pickler.dump(value)
+    data = file.getbuffer()
+    digest = xxhash.xxh3_128(data)
+    for raw, counts in pickler.buffers:
+        if counts:
+            digest.update(raw.nbytes.to_bytes(8, "little"))
+            digest.update(raw)
+    return Pickled(
+        data=file.getvalue(),
+        buffers=tuple(raw for raw, _ in pickler.buffers),
+        digest=digest.hexdigest(),
+        objects=_mutable(pickler.memo.copy(), pickler.memory),
+        memory=pickler.memory,
+        classes=tuple(pickler.classes),
+    )
+
+
+class _CellText(str):
+    """The text of a cell, of a kind of its own so that the pickler sees it."""
+
+    __slots__ = ()
 
 
 class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no types
-    """Pickle for another process that runs the same setup cells.
-
-    Args:
-        file: where the bytes go.
-        namespace: the stage's live globals.
-        shared: what setup cells defined, see ``shared_definitions``.
-        owner: names the classes that this stage defines, ``pipeline.stage``.
-        roots: ids of arrays that several variables look into; views of them stay views.
-        exact: False leaves out what differs between equal values (a cell's file name and text).
-    """
+    """Pickle for another process that runs the same setup cells."""
 
     def __init__(
         self,
-        file: IO[bytes] | _Hashing,
-        namespace: dict[str, Any],
+        file: io.BytesIO,
+        scope: Scope,
         *,
-        shared: dict[int, str],
-        owner: str,
+        expand: tuple[type, ...] = (),
         roots: frozenset[int] = frozenset(),
-        exact: bool = True,
     ) -> None:
-        super().__init__(file, protocol=PROTOCOL)
-        self._namespace = namespace
-        self._shared = shared
-        self._owner = owner
+        super().__init__(file, protocol=PROTOCOL, buffer_callback=self._outside)
+        self._scope = scope
+        self._expand = expand
         self._roots = roots
-        self._exact = exact
-        self._sources: dict[str, str] = {}
+        self._sources: dict[str, _CellText] = {}
+        self._texts: list[pickle.PickleBuffer] = []
+        self.buffers: list[tuple[memoryview, bool]] = []
+        self.memory = Memory()
+        self.classes: dict[type, None] = {}
 
-    def reducer_override(self, obj: Any) -> Any:
+    def reducer_override(self, obj: Any) -> _Reduced:
         """Reduce what needs more than cloudpickle does."""
-        name = self._shared.get(id(obj))
+        name = self._scope.shared.get(id(obj))
         if name is not None:
-            return setup_object, (name,)
-        if isinstance(obj, types.CodeType):
-            return self._code(obj)
-        if isinstance(obj, _Cached) and _defined_here(obj):
-            return restore_cached, (obj.__wrapped__, *obj.cache_parameters().values())
-        if isinstance(obj, io.IOBase) and not isinstance(obj, io.StringIO | io.BytesIO):
+            return restoring.setup_object, (name,)
+        place = _well_known_place(type(obj))
+        if place is not None and getattr(sys.modules.get(place[0]), place[1], None) is obj:
+            return restoring.well_known, place
+        if isinstance(obj, type):
+            if defined_here(obj):
+                known_as = class_name(obj, self._scope.owner)
+                if obj not in self._expand:
+                    self.classes[obj] = None
+                    return restoring.notebook_class, (known_as,)
+            return super().reducer_override(obj)
+        reduce = _REDUCERS.get(type(obj))
+        if reduce is not None:
+            reduced = reduce(self, obj)
+            if reduced is not NotImplemented:
+                return reduced
+        elif isinstance(obj, io.IOBase) and not isinstance(obj, io.StringIO | io.BytesIO):
             # cloudpickle would quietly pass on a text file's content as a StringIO.
             raise pickle.PicklingError("an open file")
-        if self._roots:
-            reduced = self._view(obj)
-            if reduced is not None:
-                return reduced
-        if isinstance(obj, type) and _defined_here(obj):
-            _track(obj, self._owner)
+        elif is_array(obj):
+            self.memory.add(obj)
+            if self._roots:
+                arguments = view_arguments(obj, self._roots)
+                if arguments is not None:
+                    return restoring.view_of, arguments
+        elif is_pandas(obj):
+            self.memory.add_frame(obj)
         return super().reducer_override(obj)
 
-    def _dynamic_function_reduce(self, func: types.FunctionType) -> Any:
-        reduced = super()._dynamic_function_reduce(func)
-        if func.__globals__ is not self._namespace:
-            return reduced
-        make, arguments, state, *_ = reduced
-        code, _own_globals, *rest = arguments
-        attributes, slots = state
-        # Data that the function reads arrives as a variable of its own; its helpers go with it.
-        slots["__globals__"] = {key: value for key, value in slots["__globals__"].items() if _helper(value)}
-        return make, (code, LiveGlobals(), *rest), (attributes, slots), None, None, restore_function_state
+    def _function(self, function: types.FunctionType) -> _Reduced:
+        if function.__globals__ is not self._scope.namespace:
+            return NotImplemented
+        arguments = (function.__code__, LiveGlobals(), function.__name__, function.__closure__)
+        return restoring.make_function, arguments, function_state(function), None, None, restoring.set_state
 
-    def _code(self, code: types.CodeType) -> Any:
+    def _cell(self, cell: types.CellType) -> _Reduced:
+        try:
+            content = cell.cell_contents
+        except ValueError:
+            return restoring.make_cell, ()
+        return restoring.make_cell, (), (content,), None, None, restoring.fill_cell
+
+    def _code(self, code: types.CodeType) -> _Reduced:
         text = self._source(code.co_filename)
         if not text:
             return reduce_code(code)
-        digest = hashlib.sha256(text.encode()).hexdigest()[:16] if self._exact else ""
-        _, arguments = reduce_code(code.replace(co_filename=f"<cell {digest}>"))
-        return restore_code, (arguments, text if self._exact else "")
+        _, arguments = reduce_code(code.replace(co_filename=""))
+        return restoring.restore_code, (arguments, text)
 
-    def _source(self, filename: str) -> str:
+    def _cache(self, cached: Any) -> _Reduced:
+        if not defined_here(cached):
+            return NotImplemented
+        return restoring.restore_cached, (cached.__wrapped__, *cached.cache_parameters().values())
+
+    def _text(self, text: _CellText) -> _Reduced:
+        # It is for tracebacks; a comment in it is no change.
+        buffer = pickle.PickleBuffer(text.encode())
+        self._texts.append(buffer)
+        return restoring.cell_text, (buffer,)
+
+    def _source(self, filename: str) -> _CellText:
         """Return the text of the cell that a code object's file name stands for; empty for a real file."""
         if filename not in self._sources:
             lines = linecache.getlines(filename) if not os.path.exists(filename) else []  # noqa: PTH110 - any text
-            self._sources[filename] = "".join(lines)
+            self._sources[filename] = _CellText("".join(lines))
         return self._sources[filename]
 
-    def _view(self, obj: Any) -> Any:
-        if not _is_array(obj):
-            return None
-        root = _root_of(obj)
-        if root is obj or id(root) not in self._roots:
-            return None
-        start = obj.__array_interface__["data"][0] - root.__array_interface__["data"][0]
-        return view_of, (root, start, obj.shape, obj.strides, obj.dtype)
+    def _outside(self, buffer: pickle.PickleBuffer) -> bool:
+        """Take a large buffer out of the pickle; True leaves it in."""
+        raw = buffer.raw()
+        is_text = any(buffer is text for text in self._texts)
+        if raw.nbytes < SMALLEST_BUFFER and not is_text:
+            return True
+        self.buffers.append((raw, not is_text))
+        return False
+
+
+_REDUCERS: dict[type, Callable[[Pickler, Any], _Reduced]] = {
+    types.FunctionType: Pickler._function,  # noqa: SLF001 - its own table
+    types.CellType: Pickler._cell,  # noqa: SLF001 - likewise
+    types.CodeType: Pickler._code,  # noqa: SLF001 - likewise
+    _CellText: Pickler._text,  # noqa: SLF001 - likewise
+    _Cached: Pickler._cache,  # noqa: SLF001 - likewise
+}
+
+
+# Objects that there is one of in each process: a variable may hold them, or a method of theirs.
+_WELL_KNOWN: dict[type, tuple[str, str]] = {
+    random.Random: ("random", "_inst"),
+    type(os.environ): ("os", "environ"),
+}
+_WELL_KNOWN_BY_NAME = {
+    "numpy.random.mtrand.RandomState": ("numpy.random.mtrand", "_rand"),
+    "torch._C.Generator": ("torch", "default_generator"),
+}
 
 
 class Unpickler(pickle.Unpickler):
@@ -146,80 +236,86 @@ class Unpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         """Return the global that a pickle names."""
-        return setup_object(name) if module == MAIN else super().find_class(module, name)
+        return restoring.setup_object(name) if module == MAIN else super().find_class(module, name)
 
 
-class _Hashing:
-    """A file that keeps only the hash of what is written to it."""
-
-    def __init__(self) -> None:
-        self._digest = hashlib.sha256()
-
-    def write(self, data: Any) -> int:
-        raw = data.raw() if isinstance(data, pickle.PickleBuffer) else memoryview(data)
-        self._digest.update(raw)
-        return raw.nbytes
-
-    def hexdigest(self) -> str:
-        return self._digest.hexdigest()
-
-
-def fingerprint(value: Any, pickler: Callable[..., Pickler]) -> str:
-    """Return the SHA-256 of a value's pickle, without keeping the pickle.
-
-    Raises:
-        Exception: whatever the value's own code raises when it is pickled.
-    """
-    file = _Hashing()
-    pickler(file, exact=False).dump(value)
-    return file.hexdigest()
-
-
-def shared_roots(values: list[Any]) -> frozenset[int]:
-    """Return the ids of the arrays that at least two of ``values`` look into (or are)."""
-    roots = [_root_of(value) for value in values if _is_array(value) and not value.dtype.hasobject]
-    counts = Counter(id(root) for root in roots if root.flags.forc)
-    return frozenset(key for key, count in counts.items() if count > 1)
-
-
-def _is_array(value: Any) -> bool:
-    kind = type(value)
-    return kind.__name__ == "ndarray" and kind.__module__ == "numpy"
-
-
-def _root_of(array: Any) -> Any:
-    while _is_array(array.base):
-        array = array.base
-    return array
-
-
-def _defined_here(value: Any) -> bool:
+def defined_here(value: Any) -> bool:
+    """Say whether a function or class was defined in a cell."""
     is_definition = isinstance(value, type | types.FunctionType | _Cached)
     return is_definition and getattr(value, "__module__", None) == MAIN
 
 
-def _add_members(owner: type, path: str, found: dict[int, str]) -> None:
-    for name, value in vars(owner).items():
-        if _defined_here(value) and id(value) not in found:
-            found[id(value)] = f"{path}.{name}"
-            if isinstance(value, type):
-                _add_members(value, f"{path}.{name}", found)
-
-
-def _helper(value: Any) -> bool:
-    return isinstance(
-        value, (*_SIMPLE, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type)
-    )
-
-
-def _track(kind: type, owner: str) -> None:
-    """Name a class for good, so that it is one class wherever it arrives, and its pickle the same each time."""
+def class_name(kind: type, owner: str) -> str:
+    """Return the name by which a class is one class wherever it arrives, the same in each run."""
     with _CLASS_LOCK:
-        if kind in _CLASS_NAMES:
-            return
-        name, count = f"{owner}.{kind.__qualname__}", 1
-        while name in _CLASSES_BY_NAME:
-            count += 1
-            name = f"{owner}.{kind.__qualname__}#{count}"
-        _CLASS_NAMES[kind] = name
-        _CLASSES_BY_NAME[name] = kind
+        if kind not in _CLASS_NAMES:
+            name, count = f"{owner}.{kind.__qualname__}", 1
+            while name in _CLASSES_BY_NAME:
+                count += 1
+                name = f"{owner}.{kind.__qualname__}#{count}"
+            _CLASS_NAMES[kind] = name
+            _CLASSES_BY_NAME[name] = kind
+        return str(_CLASS_NAMES[kind])
+
+
+def function_state(function: types.FunctionType) -> dict[str, Any]:
+    """Return what a function holds besides its code and its closure."""
+    names = ("__defaults__", "__kwdefaults__", "__module__", "__qualname__", "__doc__", "__annotations__")
+    if sys.version_info >= (3, 12):
+        names = (*names, "__type_params__")
+    return {**{name: getattr(function, name) for name in names}, "__dict__": vars(function).copy()}
+
+
+@functools.cache
+def _well_known_place(kind: type) -> tuple[str, str] | None:
+    return _WELL_KNOWN.get(kind) or _WELL_KNOWN_BY_NAME.get(f"{kind.__module__}.{kind.__qualname__}")
+
+
+def is_atom(value: Any) -> bool:
+    """Say whether neither a value nor what it holds can change."""
+    kind = type(value)
+    return kind in _ATOMS or isinstance(value, type) or _is_fixed_kind(kind)
+
+
+def _mutable(memo: dict[int, tuple[int, Any]], memory: Memory) -> dict[int, Any]:
+    """Return those of the objects that were met that sharing shows in: what can't change may as well be two."""
+    owned = memory.owned
+    return {
+        key: obj
+        for key, (_, obj) in memo.items()
+        if type(obj) not in _FIXED and key not in owned and not _is_fixed(obj)
+    }
+
+
+def _is_fixed(obj: Any) -> bool:
+    return not vars(obj) if type(obj) is types.FunctionType else is_atom(obj)
+
+
+@functools.cache
+def _is_fixed_kind(kind: type) -> bool:
+    import datetime
+    import decimal
+    import enum
+    import fractions
+    import pathlib
+    import uuid
+
+    fixed: tuple[type, ...] = (
+        datetime.date, datetime.time, datetime.timedelta, datetime.tzinfo, decimal.Decimal, enum.Enum,
+        fractions.Fraction, pathlib.PurePath, uuid.UUID, types.BuiltinFunctionType,
+    )  # fmt: skip
+    numpy, pandas = sys.modules.get("numpy"), sys.modules.get("pandas")
+    if numpy is not None:
+        fixed = (*fixed, numpy.generic, numpy.dtype)
+    if pandas is not None:
+        fixed = (*fixed, pandas.Index, pandas.api.extensions.ExtensionDtype)
+    return issubclass(kind, fixed) or kind.__module__.partition(".")[0] in _FIXED_MODULES
+
+
+_ATOMS = frozenset(
+    {str, bytes, int, float, complex, bool, type(None), range, type(...), type(NotImplemented), types.CodeType,
+     types.BuiltinFunctionType, types.ModuleType}
+)  # fmt: skip
+# What holds others, which are met on their own.
+_FIXED = _ATOMS | {tuple, frozenset, slice, pickle.PickleBuffer, _Cached, LiveGlobals, _CellText}
+_FIXED_MODULES = frozenset({"pyarrow"})

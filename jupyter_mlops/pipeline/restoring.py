@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
-import builtins
 import functools
+import hashlib
+import importlib
 import linecache
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
+
+# What there is no public way to: by which name cloudpickle knows a class.
+from cloudpickle.cloudpickle import _DYNAMIC_CLASS_TRACKER_BY_ID as _CLASSES_BY_NAME
 
 from jupyter_mlops.errors import HandoffError
 
-_namespace: dict[str, Any] = {}
+CLASS = "<class {}>"
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a pickle is restored: the live globals, what setup cells defined, and who has the rest."""
+
+    namespace: dict[str, Any]
+    setup: Mapping[str, Any] = field(default_factory=dict)
+    take: Callable[[str], Any] | None = None
+
+
+_target = Target({})
 
 
 @contextmanager
-def restoring_into(namespace: dict[str, Any]) -> Iterator[None]:
-    """Bind what is loaded in this block to ``namespace``, a stage's live globals."""
-    global _namespace  # noqa: PLW0603 - pickle calls functions without a context; this is it
-    before, _namespace = _namespace, namespace
+def restoring_into(target: Target) -> Iterator[None]:
+    """Bind what is loaded in this block to a stage's live globals."""
+    global _target  # noqa: PLW0603 - pickle calls functions without a context; this is it
+    before, _target = _target, target
     try:
         yield
     finally:
-        _namespace = before
+        _target = before
 
 
 class LiveGlobals:
@@ -35,7 +52,7 @@ class LiveGlobals:
 
 def live_globals() -> dict[str, Any]:
     """Return the namespace that is being restored into."""
-    return _namespace
+    return _target.namespace
 
 
 def setup_object(path: str) -> Any:
@@ -46,7 +63,8 @@ def setup_object(path: str) -> Any:
     """
     name, *attributes = path.split(".")
     try:
-        return functools.reduce(getattr, attributes, _namespace[name])
+        start = _target.setup[name] if name in _target.setup else _target.namespace[name]
+        return functools.reduce(_member, attributes, start)
     except (KeyError, AttributeError):
         raise HandoffError(
             f"an input needs {path!r}, which no setup cell defines here",
@@ -54,32 +72,72 @@ def setup_object(path: str) -> Any:
         ) from None
 
 
-def restore_code(arguments: tuple[Any, ...], source: str) -> types.CodeType:
+def _member(owner: Any, name: str) -> Any:
+    found = vars(owner).get(name) if isinstance(owner, type) else None
+    return getattr(owner, name) if found is None else getattr(found, "__func__", found)
+
+
+def notebook_class(name: str) -> Any:
+    """Return a class that a stage defined, by the name it was given then.
+
+    Raises:
+        HandoffError: when no stage above left it.
+    """
+    found = _CLASSES_BY_NAME.get(name)
+    if found is not None:
+        return found
+    try:
+        if _target.take is not None:
+            return _target.take(CLASS.format(name))
+    except KeyError:
+        pass
+    raise HandoffError(
+        f"an input needs the class {name!r}, which no stage above left",
+        hint="run the stage that defines it again, or define it in a %%mlops setup cell",
+    )
+
+
+def well_known(module: str, name: str) -> Any:
+    """Return an object that there is one of in each process."""
+    return getattr(importlib.import_module(module), name)
+
+
+def make_function(
+    code: types.CodeType, namespace: dict[str, Any], name: str, closure: tuple[types.CellType, ...] | None
+) -> types.FunctionType:
+    """Make a function that lives in the stage's namespace."""
+    return types.FunctionType(code, namespace, name, None, closure)
+
+
+def set_state(function: types.FunctionType, state: dict[str, Any]) -> None:
+    """Complete a function."""
+    function.__dict__.clear()
+    function.__dict__.update(state["__dict__"])
+    for name, value in state.items():
+        if name != "__dict__":
+            setattr(function, name, value)
+
+
+def make_cell() -> types.CellType:
+    """Make an empty closure cell; functions that shared one share it again."""
+    return types.CellType()
+
+
+def fill_cell(cell: types.CellType, content: tuple[Any]) -> None:
+    """Put a closure cell's value in."""
+    cell.cell_contents = content[0]
+
+
+def cell_text(content: Any) -> str:
+    """Return the text of a cell."""
+    return bytes(content).decode()
+
+
+def restore_code(arguments: tuple[Any, ...], text: str) -> types.CodeType:
     """Build a cell's code object; tracebacks and ``inspect.getsource`` find its text again."""
-    code = types.CodeType(*arguments)
-    if source:
-        lines = source.splitlines(keepends=True)
-        linecache.cache.setdefault(code.co_filename, (len(source), None, lines, code.co_filename))
-    return code
-
-
-def restore_function_state(
-    function: types.FunctionType, state: tuple[dict[str, Any], dict[str, Any]]
-) -> None:
-    """Complete a function that lives in the stage's namespace; helpers it needs are put there if missing."""
-    attributes, slots = state
-    function.__dict__.update(attributes)
-    for name, value in slots.pop("__globals__").items():
-        function.__globals__.setdefault(name, value)
-    function.__globals__["__builtins__"] = builtins
-    slots.pop("_cloudpickle_submodules")
-    for own, cell in zip(function.__closure__ or (), slots.pop("__closure__") or (), strict=True):
-        try:
-            own.cell_contents = cell.cell_contents
-        except ValueError:  # the variable isn't bound yet: the cell is empty here too
-            continue
-    for name, value in slots.items():
-        setattr(function, name, value)
+    name = f"<cell {hashlib.sha256(text.encode()).hexdigest()[:16]}>"
+    linecache.cache.setdefault(name, (len(text), None, text.splitlines(keepends=True), name))
+    return types.CodeType(*arguments).replace(co_filename=name)
 
 
 def restore_cached(function: Callable[..., Any], maxsize: int | None, typed: bool) -> Any:
@@ -87,7 +145,17 @@ def restore_cached(function: Callable[..., Any], maxsize: int | None, typed: boo
     return functools.lru_cache(maxsize=maxsize, typed=typed)(function)
 
 
-def view_of(root: Any, start: int, shape: tuple[int, ...], strides: tuple[int, ...], dtype: Any) -> Any:
+def view_of(
+    root: Any, start: int, shape: tuple[int, ...], strides: tuple[int, ...], dtype: Any, writeable: bool
+) -> Any:
     """Look into an array again, as another array did: the memory is shared."""
     flat = root.ravel(order="K")
-    return type(root)(shape, dtype=dtype, buffer=flat, offset=start, strides=strides)
+    if dtype.hasobject:
+        from numpy.lib.stride_tricks import as_strided
+
+        view = as_strided(flat[start // flat.itemsize :], shape, strides)
+    else:
+        view = type(root)(shape, dtype=dtype, buffer=flat, offset=start, strides=strides)
+    if not writeable:
+        view.flags.writeable = False
+    return view

@@ -1,0 +1,90 @@
+"""Look at each cell of a stage before it runs, and at what IPython expands, so that no name is missed."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import types
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from jupyter_mlops.pipeline import scanning
+from jupyter_mlops.pipeline.above import is_pseudo
+from jupyter_mlops.pipeline.namespace import running_shell
+
+if TYPE_CHECKING:
+    from jupyter_mlops.pipeline.above import Above
+    from jupyter_mlops.pipeline.namespace import Namespace
+
+
+@dataclass(eq=False)
+class Watcher:
+    """Take what a cell needs before it runs; an AST transformer that transforms nothing."""
+
+    namespace: Namespace
+    above: Above
+
+    def visit(self, tree: ast.AST) -> ast.AST:
+        """Look at a cell's tree, which magics like ``%time`` hand in too."""
+        needs = scanning.needs_of(tree)
+        if needs.everything:
+            needs.names.update(name for name in self.above.names() if not is_pseudo(name))
+        if needs.everything or needs.patches_builtins:
+            self.namespace.borrows = False
+            self.namespace.give_back()
+        self._forget_patched()
+        self.above.take_all(sorted(needs.names))
+        return tree
+
+    def look_at(self, value: Any) -> None:
+        """Take what class bodies read in a function that came from above or from a setup cell."""
+        if type(value) is types.FunctionType:
+            self.above.take_all(sorted(scanning.class_names(value.__code__)))
+
+    def _forget_patched(self) -> None:
+        for name, value in list(self.namespace.borrowed.items()):
+            if builtins.__dict__.get(name) is not value:
+                del self.namespace.borrowed[name]
+                if dict.get(self.namespace, name) is value:
+                    del self.namespace[name]
+
+
+_watcher: Watcher | None = None
+
+
+def watch(namespace: Namespace, above: Above) -> None:
+    """Watch the cells of the IPython shell that runs this code, if one does."""
+    global _watcher  # noqa: PLW0603 - one process runs one stage
+    _watcher = Watcher(namespace, above)
+    above.on_value = _watcher.look_at
+    for value in list(dict.values(namespace)):
+        _watcher.look_at(value)
+    shell = running_shell()
+    if shell is None:
+        return
+    shell.ast_transformers.append(_watcher)
+    shell.var_expand = _expander(shell.var_expand, above)
+
+
+def stop() -> None:
+    """Let the cells be."""
+    global _watcher  # noqa: PLW0603 - see watch
+    shell = running_shell()
+    if shell is not None:
+        if _watcher in shell.ast_transformers:
+            shell.ast_transformers.remove(_watcher)
+        vars(shell).pop("var_expand", None)
+    _watcher = None
+
+
+def _expander(expand: Any, above: Above) -> Any:
+    """Wrap IPython's expansion of ``{name}`` in commands: it leaves the text as it is where anything goes wrong."""
+
+    def var_expand(cmd: str, depth: int = 0, **options: Any) -> str:
+        refused = len(above.refusals)
+        expanded: str = expand(cmd, depth=depth + 1, **options)
+        if len(above.refusals) > refused:
+            raise above.refusals[-1]
+        return expanded
+
+    return var_expand
