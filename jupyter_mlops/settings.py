@@ -26,6 +26,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tracking_uri: str = f"sqlite:///{STATE}/mlflow.db"
     objects: str = f"{STATE}/objects"
     engine: str = "local"
+    ray_address: str = ""
+    warm_kernels: bool = True
     keep_runs: Annotated[int, msgspec.Meta(ge=1)] = 20
 
     @property
@@ -84,7 +86,7 @@ def load(start: Path | None = None) -> Settings:
     try:
         return msgspec.convert({"root": root, **values}, Settings, strict=False)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{root / FILE}: {error}", hint="every value is text in quotes, but keep_runs is a number") from None
+        raise SettingsError(f"{root / FILE}: {error}", hint="every value is text in quotes, but keep_runs is a number and warm_kernels is true or false") from None
 
 
 def _is_project(folder: Path) -> bool:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
+import weakref
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.execution.kernels import Kernels
+from jupyter_mlops.execution.reads import local_modules
+from jupyter_mlops.execution.warm.imports import Needs, needs_of, workdir_of
+from jupyter_mlops.execution.warm.pool import WarmKernels
 from jupyter_mlops.pipeline.layout import PRODUCTS
 from jupyter_mlops.records.run import StageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from jupyter_mlops.records.pipeline import Stage
 
@@ -23,11 +28,12 @@ FIXED_ENVIRONMENT = {"PYTHONHASHSEED": "0"}
 
 @dataclass(frozen=True)
 class Outcome:
-    """Say how an execution ended; ``error`` is None where it succeeded."""
+    """Say how an execution ended; ``error`` is None where it succeeded, ``kernel`` says what ran it."""
 
     seconds: float
     error: StageError | None = None
     attempts: int = 1
+    kernel: str = ""
 
 
 class Local:
@@ -36,12 +42,22 @@ class Local:
     Args:
         folder: the compiled folder.
         environment: variables that stages get besides this process's own.
+        warm: whether kernels may be forks of one that has imported already what the stage imports.
     """
 
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+    def __init__(self, folder: Path, environment: dict[str, str], *, warm: bool = True) -> None:
         self.folder = folder
         self._environment = {**FIXED_ENVIRONMENT, **os.environ, **environment}
         self._kernels = Kernels()
+        self._warm: WarmKernels | None = None
+        if warm:
+            self._warm = WarmKernels(self._environment, folder, folder / PRODUCTS / "warm.log")
+            self._close = weakref.finalize(self, self._warm.close)
+
+    def begin(self) -> None:
+        """Start what the first stage will need, so that it boots while the run does something else."""
+        if self._warm is not None:
+            self._warm.begin()
 
     def notebook(self, stage: str) -> Path:
         """Return where a stage's executed notebook goes."""
@@ -59,17 +75,24 @@ class Local:
         attempts, again = 0, True
         while again:
             attempts += 1
-            error = self._attempt(stage, parameters, on_cells)
+            error, kernel = self._attempt(stage, parameters, on_cells)
             again = error is not None and attempts <= stage.options.retries and not self._kernels.stopped
-        return Outcome(seconds=time.monotonic() - started, error=error, attempts=attempts)
+        seconds = time.monotonic() - started
+        return Outcome(seconds=seconds, error=error, attempts=attempts, kernel=kernel)
 
     def stop(self) -> None:
         """End all kernels; executions that are under way fail as interrupted."""
         self._kernels.stop()
+        self.close()
+
+    def close(self) -> None:
+        """End what waits for further stages, when the run is over."""
+        if self._warm is not None:
+            self._close()
 
     def _attempt(
         self, stage: Stage, parameters: dict[str, Any], on_cells: Callable[[int, int], None]
-    ) -> StageError | None:
+    ) -> tuple[StageError | None, str]:
         from jupyter_mlops.execution.stage import Watch, execute
 
         product = self.product(stage.name)
@@ -82,8 +105,17 @@ class Local:
             kernels=self._kernels,
             on_cells=on_cells,
             limit=stage.options.timeout,
+            warm=self._warm,
+            needs=self._needs(stage.name) if self._warm else Needs(),
         )
         error = execute(self.folder / f"{stage.name}.ipynb", self.notebook(stage.name), parameters, watch)
         if error is None and not product.is_file():
-            return StageError(type="SystemExit", message="the stage ended itself before its last cell")
-        return error
+            error = StageError(type="SystemExit", message="the stage ended itself before its last cell")
+        return error, watch.kernel
+
+    def _needs(self, stage: str) -> Needs:
+        """Read off the compiled stage what it imports."""
+        cells = json.loads((self.folder / f"{stage}.ipynb").read_bytes())["cells"]
+        sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+        beside = (self.folder / workdir_of(sources)).resolve()
+        return needs_of(sources, (text for _, text in local_modules(sources, beside).values()), str(beside))

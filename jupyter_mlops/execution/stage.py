@@ -19,6 +19,9 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
+from jupyter_mlops.execution.warm.forkserver import NotWarmError
+from jupyter_mlops.execution.warm.imports import Needs
+from jupyter_mlops.execution.warm.manager import WarmManager
 from jupyter_mlops.pipeline.layout import SOURCE_KEY
 from jupyter_mlops.records.run import StageError
 
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jupyter_mlops.execution.kernels import Kernels
+    from jupyter_mlops.execution.warm.pool import WarmKernels
 
 ENGINE = "jupyter-mlops"
 START_TIMEOUT = 120
@@ -51,6 +55,9 @@ class Watch:
     kernels: Kernels
     on_cells: Callable[[int, int], None]
     limit: float | None = None
+    warm: WarmKernels | None = None
+    needs: Needs = field(default_factory=Needs)
+    kernel: str = ""
     done: int = 0
     total: int = 0
     cell: int | None = None
@@ -66,6 +73,8 @@ class Watch:
 class StageClient(PapermillNotebookClient):
     """papermill's client that tells the watch what happens."""
 
+    km: Any
+
     def __init__(self, nb_man: Any, watch: Watch, **options: Any) -> None:
         self.watch = watch
         watch.total = sum(cell.cell_type == "code" for cell in nb_man.nb.cells)
@@ -80,12 +89,47 @@ class StageClient(PapermillNotebookClient):
             **options,
         )
 
+    def create_kernel_manager(self) -> Any:
+        """Return the manager of a warm kernel where there can be one, else jupyter_client's own."""
+        stock = super().create_kernel_manager()
+        watch, spec = self.watch, stock.kernel_spec
+        why = watch.warm.obstacle(spec.argv, watch.needs) if watch.warm else "warm_kernels is off"
+        watch.kernel = f"stock: {why}"
+        if watch.warm and not why:
+            self.km = WarmManager(self._fork, kernel_name=self.kernel_name, config=self.config)
+        return self.km
+
     def start_new_kernel(self, **options: Any) -> Any:
         """Start the kernel with the stage's environment; what it writes to stderr goes to the log."""
-        with self.watch.log.open("ab") as log:
-            started = super().start_new_kernel(env=self.watch.environment, stdout=log, stderr=log, **options)
+        try:
+            started = self._start(options)
+        except NotWarmError as error:
+            self.km.forget()
+            if self.watch.kernels.stopped:
+                raise DeadKernelError("stopped") from None
+            self.watch.kernel = f"stock: {error}"
+            self.km = super().create_kernel_manager()
+            started = self._start(options)
         self.watch.kernels.add(self.km.provisioner.pid)
         return started
+
+    def _start(self, options: dict[str, Any]) -> Any:
+        with self.watch.log.open("ab") as log:
+            return super().start_new_kernel(env=self.watch.environment, stdout=log, stderr=log, **options)
+
+    def _fork(self, connection_file: str, arguments: list[str], cwd: str, env: dict[str, str]) -> Any:
+        watch = self.watch
+        assert watch.warm is not None  # noqa: S101 - asked only where there are warm kernels
+        kernel, watch.kernel = watch.warm.fork(
+            self.km.kernel_spec.argv,
+            watch.needs,
+            connection_file=connection_file,
+            arguments=arguments,
+            cwd=cwd,
+            environment=env,
+            log=str(watch.log),
+        )
+        return kernel
 
     def papermill_execute_cells(self) -> None:
         """Run the cells; a kernel that won't answer any more is ended, not asked."""
@@ -107,7 +151,7 @@ class StageClient(PapermillNotebookClient):
         self.watch.on_cells(self.watch.done, self.watch.total)
 
     def _cell_failed(self, cell: Any, cell_index: int, execute_reply: Any) -> None:  # noqa: ARG002 - nbclient's names
-        self.watch.error = _error_of(cell, execute_reply["content"])
+        self.watch.error = error_of(cell, execute_reply["content"])
 
 
 class StageEngine(NBClientEngine):
@@ -197,7 +241,7 @@ def _death(watch: Watch) -> StageError:
     )
 
 
-def _error_of(cell: Any, content: dict[str, Any]) -> StageError:
+def error_of(cell: Any, content: dict[str, Any]) -> StageError:
     """Turn a kernel's error reply into the notebook's own cell and line."""
     text = _ansi.sub("", "\n".join(content.get("traceback") or ()))
     message = _ansi.sub("", str(content.get("evalue", "")))
