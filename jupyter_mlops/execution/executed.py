@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
-
-from jupyter_mlops.records.run import StageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from jupyter_mlops.records.run import StageError
+
 
 def error_in(executed: Path) -> StageError | None:
     """Return the error of the cell that raised, in the original notebook's cell and line; None where none did."""
-    from nbformat import NotebookNode
-
     from jupyter_mlops.execution.stage import error_of
 
     try:
@@ -25,7 +24,9 @@ def error_in(executed: Path) -> StageError | None:
         for output in cell.get("outputs", ()):
             if output.get("output_type") == "error":
                 content = {**output, "execution_count": cell.get("execution_count")}
-                return error_of(NotebookNode({**cell, "source": _text(cell)}), content)
+                return error_of(
+                    SimpleNamespace(metadata=cell.get("metadata", {}), source=_text(cell)), content
+                )
     return None
 
 

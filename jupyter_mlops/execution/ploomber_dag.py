@@ -46,7 +46,7 @@ class PloomberDag:
         self._context.set_forkserver_preload([_TASK])
         self._lock = threading.Lock()
         self._running: set[int] = set()
-        self._stopped = False
+        self._stopped = threading.Event()
 
     def notebook(self, stage: str) -> Path:
         """Return where a stage's executed notebook goes."""
@@ -66,14 +66,14 @@ class PloomberDag:
         while again:
             attempts += 1
             error = self._attempt(stage, parameters)
-            again = error is not None and attempts <= stage.options.retries and not self._stopped
+            again = error is not None and attempts <= stage.options.retries and not self._stopped.is_set()
         on_cells(len(stage.cells), len(stage.cells))
         return Outcome(seconds=time.monotonic() - started, error=error, attempts=attempts)
 
     def stop(self) -> None:
         """End all builds, and the kernels that they started."""
         with self._lock:
-            self._stopped = True
+            self._stopped.set()
             running = list(self._running)
         for pid in running:
             _end(pid)
@@ -87,10 +87,12 @@ class PloomberDag:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.unlink(missing_ok=True)
         process, failure = self._build(stage, parameters, product.with_suffix(".log"))
-        if self._stopped:
+        if self._stopped.is_set():
             return StageError(type="Interrupted", message="the run was interrupted")
         if failure == "timeout":
-            message = f"the stage took longer than its {stage.options.timeout:g} s; give it more with --timeout"
+            message = (
+                f"the stage took longer than its {stage.options.timeout:g} s; give it more with --timeout"
+            )
             return StageError(type="Timeout", message=message)
         if failure or process.exitcode:
             found = error_in(executed)
@@ -100,9 +102,7 @@ class PloomberDag:
             return StageError(type="SystemExit", message="the stage ended itself before its last cell")
         return None
 
-    def _build(
-        self, stage: Stage, parameters: dict[str, Any], log: Path
-    ) -> tuple[ForkServerProcess, str]:
+    def _build(self, stage: Stage, parameters: dict[str, Any], log: Path) -> tuple[ForkServerProcess, str]:
         """Build in a process of its own; return it, ended, and what went wrong in its words."""
         mine, theirs = self._context.Pipe(duplex=False)
         arguments = (str(self.folder), stage.name, parameters, self._environment, str(log), theirs)
@@ -114,7 +114,7 @@ class PloomberDag:
             self._running.add(process.pid)
         try:
             failure = ""
-            if self._stopped or not mine.poll(stage.options.timeout):
+            if self._stopped.is_set() or not mine.poll(stage.options.timeout):
                 failure = "timeout"
                 _end(process.pid)
             else:
@@ -129,7 +129,7 @@ class PloomberDag:
         return process, failure
 
 
-def _child(  # noqa: PLR0913 - a process takes plain arguments
+def _child(
     folder: str,
     stage: str,
     parameters: dict[str, Any],

@@ -49,7 +49,7 @@ class RayCluster:
         self._lock = threading.Lock()
         self._ray: Any = None
         self._running: dict[str, Any] = {}
-        self._stopped = False
+        self._stopped = threading.Event()
 
     def notebook(self, stage: str) -> Path:
         """Return where a stage's executed notebook goes."""
@@ -72,7 +72,7 @@ class RayCluster:
         ray = self._connected()
         job = self._job(stage, parameters)
         with self._lock:
-            if self._stopped:
+            if self._stopped.is_set():
                 return Outcome(seconds=0.0, error=_interrupted())
             task = ray.remote(run_stage).options(**self._resources(stage), max_retries=0, name=stage.name)
             self._running[stage.name] = reference = task.remote(job)
@@ -80,7 +80,7 @@ class RayCluster:
             result: Result = ray.get(reference)
         except ray.exceptions.RayError as error:
             died = StageError(type=type(error).__name__, message=str(error).strip().splitlines()[0])
-            found = _interrupted() if self._stopped else died
+            found = _interrupted() if self._stopped.is_set() else died
             return Outcome(seconds=time.monotonic() - started, error=found)
         finally:
             with self._lock:
@@ -92,7 +92,7 @@ class RayCluster:
     def stop(self) -> None:
         """End all tasks that are under way."""
         with self._lock:
-            self._stopped = True
+            self._stopped.set()
             for reference in self._running.values():
                 # A worker that has just ended can't be cancelled any more.
                 with contextlib.suppress(self._ray.exceptions.RayError, ValueError):
@@ -114,7 +114,11 @@ class RayCluster:
                 here = {"include_dashboard": False} if self._address == LOCAL else {}
                 try:
                     ray.init(
-                        address=self._address, log_to_driver=False, logging_level="ERROR", namespace="mlops", **here
+                        address=self._address,
+                        log_to_driver=False,
+                        logging_level="ERROR",
+                        namespace="mlops",
+                        **here,
                     )
                 except (ConnectionError, ValueError) as error:
                     raise SettingsError(

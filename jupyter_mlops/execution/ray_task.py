@@ -9,12 +9,14 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.execution.local import Local, Outcome
 from jupyter_mlops.pipeline.layout import GENERATED, MARKER, PRODUCTS
-from jupyter_mlops.records.pipeline import Stage
 from jupyter_mlops.store.objects import Objects
+
+if TYPE_CHECKING:
+    from jupyter_mlops.records.pipeline import Stage
 
 _workdir = re.compile(r'workdir=("(?:[^"\\]|\\.)*")')
 # Ray sets it to the CPUs that a task asked for; sums over other numbers of threads differ in the last bit.

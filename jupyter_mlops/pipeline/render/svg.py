@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.pipeline.render.layout import Layout, arrange
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from jupyter_mlops.records.pipeline import Pipeline, Stage
 
 _height, _gap_x, _gap_y, _margin = 52, 96, 22, 16
 _letter, _small_letter = 8.4, 6.3
 _most_names = 4
+_NONE: Mapping[str, tuple[str, str]] = MappingProxyType({})
 _head = (
     '<svg xmlns="http://www.w3.org/2000/svg" class="mlops-graph" role="img" aria-label="{title}" '
     'width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
@@ -36,16 +40,25 @@ _style = """
 """
 
 
-def render(pipeline: Pipeline) -> str:
-    """Return the graph as one ``<svg>`` element; each edge names the variables that cross it."""
+def render(pipeline: Pipeline, marks: Mapping[str, tuple[str, str]] = _NONE) -> str:
+    """Return the graph as one ``<svg>`` element; each edge names the variables that cross it.
+
+    Args:
+        pipeline: the pipeline.
+        marks: for a stage, the class that its box gets and the line under its name, where it isn't its cells.
+    """
     layout = arrange(pipeline)
-    width = max((_width(stage) for stage in pipeline.stages), default=120.0)
+    width = max((_width(stage, marks) for stage in pipeline.stages), default=120.0)
     gap = max([float(_gap_x), *(_label_width(stage) for stage in pipeline.stages)])
     total_x = 2 * _margin + layout.columns * width + (layout.columns - 1) * gap
     total_y = 2 * _margin + layout.rows * _height + (layout.rows - 1) * _gap_y
     grid = _Grid(layout, width, gap)
     edges = [line for stage in pipeline.stages for line in _edges(stage, grid)]
-    boxes = [line for stage in pipeline.stages for line in _box(stage, grid)]
+    boxes = [
+        line
+        for stage in pipeline.stages
+        for line in _box(stage, grid, *marks.get(stage.name, ("", _cells(stage))))
+    ]
     title = escape(f"Pipeline of {pipeline.notebook}")
     return "\n".join(
         [
@@ -72,16 +85,16 @@ class _Grid:
         return _margin + column * (self.width + self.gap), _margin + row * (_height + _gap_y)
 
 
-def _box(stage: Stage, grid: _Grid) -> list[str]:
+def _box(stage: Stage, grid: _Grid, kind: str, note: str) -> list[str]:
     place = grid.layout.places[stage.name]
     x, y = grid.corner(place.column, place.row)
     middle = x + grid.width / 2
     tip = f"{stage.name}: takes {', '.join(stage.inputs) or 'nothing'}; makes {', '.join(stage.outputs) or 'nothing'}"
     return [
-        f'<g class="stage"><title>{escape(tip)}</title>',
+        f'<g class="stage{f" {kind}" if kind else ""}"><title>{escape(tip)}</title>',
         f'<rect x="{x:.1f}" y="{y:.1f}" width="{grid.width:.1f}" height="{_height}" rx="9"/>',
         f'<text class="name" x="{middle:.1f}" y="{y + 23:.1f}" text-anchor="middle">{escape(stage.name)}</text>',
-        f'<text class="soft" x="{middle:.1f}" y="{y + 40:.1f}" text-anchor="middle">{escape(_cells(stage))}</text></g>',
+        f'<text class="soft" x="{middle:.1f}" y="{y + 40:.1f}" text-anchor="middle">{escape(note)}</text></g>',
     ]
 
 
@@ -137,5 +150,6 @@ def _cells(stage: Stage) -> str:
     return f"{len(stage.cells)} cell{'s' * (len(stage.cells) != 1)}"
 
 
-def _width(stage: Stage) -> float:
-    return max(104.0, len(stage.name) * _letter + 28)
+def _width(stage: Stage, marks: Mapping[str, tuple[str, str]]) -> float:
+    _, note = marks.get(stage.name, ("", ""))
+    return max(104.0, len(stage.name) * _letter + 28, len(note) * _small_letter + 20)
