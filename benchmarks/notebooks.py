@@ -21,6 +21,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from jupyter_mlops.errors import MlopsError
+from jupyter_mlops.workflows.compile import compile_notebook
+
 GOOD = ("same", "not deterministic", "refused", "notebook fails")
 
 
@@ -70,12 +73,13 @@ def mlops(arguments: list[str], timeout: float) -> tuple[int, str, str]:
 
 def examine(path: Path, name: str, timeout: float, options: list[str]) -> Row:
     """Compile and verify one notebook."""
-    with tempfile.TemporaryDirectory() as folder:
-        code, _, err = mlops(["compile", str(path), "-o", str(Path(folder) / "compiled")], timeout)
-    if code == 2 and "Traceback" not in err:
-        return Row(name, "refused", last_line(err))
-    if code != 0:
-        return Row(name, "error", last_line(err))
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            compile_notebook(path, Path(folder) / "compiled")
+    except MlopsError as error:
+        return Row(name, "refused", str(error))
+    except Exception as error:  # noqa: BLE001 - what crashes is what this looks for
+        return Row(name, "error", f"{type(error).__name__}: {error}")
     code, out, err = mlops(["verify", str(path), "--json", *options], timeout)
     if code == 124:
         return Row(name, "too slow", err)

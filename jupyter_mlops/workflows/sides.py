@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     OnStep = Callable[[str, int, int], None]
 
 _SNAPSHOT = "__import__('jupyter_mlops.pipeline.snapshot', fromlist=['snapshot'])"
+# The settings that say where a project keeps what it remembers.
+_PLACES = ("store", "tracking_uri", "objects")
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,17 @@ class Side:
 
 
 class Sandbox:
-    """A folder with an empty project for each run, always at one path, so that what is printed of it is the same."""
+    """A folder with an empty project for each run, always at one path, so that what is printed of it is the same.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: where the projects are.
+        settings: those of the real project; all but where it keeps things holds for the empty ones too.
+    """
+
+    def __init__(self, folder: Path, settings: Settings) -> None:
         self._folder = folder
         self._project = folder / "project"
+        self._settings = settings
         self._count = 0
 
     @contextmanager
@@ -82,9 +90,12 @@ class Sandbox:
         """Lend an empty project, and the environment that leads to it; it stays in ``earlier`` afterwards."""
         self._project.mkdir()
         defaults = project.Settings(root=self._project)
-        settings = {project.PREFIX + key.upper(): getattr(defaults, key) for key in project.KEYS}
+        values = {
+            key: getattr(defaults if key in _PLACES else self._settings, key) for key in project.KEYS
+        }
+        environment = {project.PREFIX + key.upper(): _as_text(value) for key, value in values.items()}
         try:
-            yield self._project, {**settings, project.ROOT_VARIABLE: str(self._project)}
+            yield self._project, {**environment, project.ROOT_VARIABLE: str(self._project)}
         finally:
             self._count += 1
             self._project.rename(self.earlier)
@@ -100,10 +111,10 @@ class Sandbox:
 
 
 @contextmanager
-def sandbox() -> Iterator[Sandbox]:
+def sandbox(settings: Settings) -> Iterator[Sandbox]:
     """Make a place for projects that nobody will miss."""
     with tempfile.TemporaryDirectory(prefix="mlops-verify-", ignore_cleanup_errors=True) as folder:
-        yield Sandbox(Path(folder).resolve())
+        yield Sandbox(Path(folder).resolve(), settings)
 
 
 def pipeline_side(subject: Subject, box: Sandbox, jobs: int | None, on_step: OnStep) -> Side:
@@ -302,6 +313,10 @@ def _kind(cell: Cell) -> str:
 def _literal(value: Any) -> str:
     is_odd = isinstance(value, float) and repr(value) in ("nan", "inf", "-inf")
     return f"float({str(value)!r})" if is_odd else repr(value)
+
+
+def _as_text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _settings_of(root: Path) -> Settings:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from jupyter_mlops import settings
 from jupyter_mlops.errors import UsageError
 from jupyter_mlops.notebook import lint
 from jupyter_mlops.pipeline import outputs, parameters
@@ -58,7 +59,7 @@ def verify(
     given = dict(params or {})
     values = parameters.resolve(pipeline.params, given)
     subject = sides.Subject(notebook, page, pipeline, {name: values[name] for name in given})
-    with sides.sandbox() as box:
+    with sides.sandbox(settings.load(notebook.parent)) as box:
         return _Verifying(subject, box, Tolerance(rtol=rtol, atol=atol), jobs, on_step or _nobody).go()
 
 
