@@ -18,6 +18,7 @@ COMMANDS = {
     "suggest": "Propose stages for an untagged notebook.",
     "compile": "Write a folder that stock ploomber and papermill run.",
     "run": "Run a notebook's stages; what is unchanged is not run again.",
+    "verify": "Prove that the pipeline gives the notebook's results.",
     "data": "List, show and check out dataset versions.",
     "models": "List, show, compare, promote and roll back model versions.",
     "serve": "Serve a model version over HTTP.",
@@ -25,7 +26,6 @@ COMMANDS = {
     "drift": "Compare two samples of data, column by column.",
 }
 PLANNED = {
-    "verify": "Prove that the pipeline gives the notebook's results.",
     "reproduce": "Build a model version again from the record alone.",
     "deploy": "Roll a version out by canary, shadow or blue-green.",
     "rollback": "Take a deployment back to its last version.",
