@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_mlops.notebook import known
 from jupyter_mlops.notebook.memory import NO_OBJECTS, Found, Named, Objects
+from jupyter_mlops.notebook.resources import Effect, is_resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,7 +56,19 @@ class Calls:
         else:
             result = self._function(event, arguments, keywords)
         self._handed_functions(event, [*every, *([receiver] if receiver else [])])
+        for effect in self.summaries.effects(event):
+            self.touch(effect, event.line)
         return result
+
+    def touch(self, effect: Effect, line: int) -> None:
+        """Read or write what no variable holds."""
+        raise NotImplementedError
+
+    def _touch_within(self, summary: Summary, line: int) -> None:
+        """Read and write what a function that is called reads and writes."""
+        names = {name for name in (*summary.reads, *summary.sets) if is_resource(name)}
+        for name in sorted(names):
+            self.touch(Effect(name, name in summary.reads, name in summary.sets), line)
 
     def may_call(self, function: Function, line: int) -> None:
         """Apply what a function that is at hand may do: read, set and change the notebook's variables."""
@@ -69,7 +82,8 @@ class Calls:
 
     def _read_globals(self, summary: Summary, line: int) -> None:
         for name in summary.reads:
-            self.use_quietly(name, line)
+            if not is_resource(name):
+                self.use_quietly(name, line)
 
     def use_quietly(self, name: str, line: int) -> None:
         """Read a variable from inside of a function; its own functions are in the summary already."""
@@ -77,7 +91,8 @@ class Calls:
 
     def _change_globals(self, function: Function, summary: Summary, line: int) -> None:
         for name in sorted(summary.sets):
-            self.set_from_within(name, line)
+            if not is_resource(name):
+                self.set_from_within(name, line)
         own = set(function.parameters)
         changed: set[object] = set()
         for item in summary.changes:
@@ -93,6 +108,7 @@ class Calls:
     def _apply(self, function: Function, given: dict[str, Found], line: int) -> Found:
         """Call a function of the notebook with what its parameters are given."""
         summary = self.summaries.of(function)
+        self._touch_within(summary, line)
         for parameter in function.parameters:
             given.setdefault(parameter, Found(NO_OBJECTS))
         changed: set[object] = set()
@@ -196,6 +212,8 @@ class Calls:
         """A function handed to another may be called with whatever was handed over beside it."""
         for found in every:
             for function in found.functions:
+                if found.kind == "function" and not function.is_class:
+                    self._touch_within(self.summaries.of(function), event.line)
                 own = set(function.parameters)
                 if any(item.name in own for item in self.summaries.of(function).changes):
                     others = _objects(other for other in every if other is not found)

@@ -11,8 +11,8 @@ from jupyter_mlops.notebook.machine import Machine
 from jupyter_mlops.notebook.memory import NO_OBJECTS, Found
 from jupyter_mlops.notebook.stages import Plan, plan
 from jupyter_mlops.notebook.summaries import Summaries
-from jupyter_mlops.notebook.versions import GIVEN, Need, Versions
-from jupyter_mlops.records.pipeline import Diagnostic, Pipeline, Stage, StageOptions
+from jupyter_mlops.notebook.versions import GIVEN, Versions
+from jupyter_mlops.records.pipeline import Diagnostic, Pipeline
 
 if TYPE_CHECKING:
     from jupyter_mlops.notebook.cells import Notebook
@@ -61,16 +61,15 @@ def examine(notebook: Notebook) -> tuple[Pipeline, list[Diagnostic]]:
         )
         return Pipeline(notebook=notebook.name), [finding]
     made = plan(notebook)
-    events = made.events
-    versions = _follow(made, events)
-    findings = [*made.findings, *versions.findings, *_undefined(made, versions, events)]
+    versions = _follow(made, made.events)
+    findings = [*made.findings, *versions.findings, *_undefined(made, versions, made.events)]
     findings += _setup_reads(versions) + _unpassable(versions) + _unknown_after(made)
     if not made.stages:
         findings.append(
             Diagnostic(rule="MLO112", message="there is no stage", mend="tag a code cell: %%mlops stage NAME")
         )
-    stages = _stages(made, versions.needs)
-    findings += graph.cycles(stages, versions.needs)
+    stages, reasons = graph.stages(made, versions)
+    findings += graph.cycles(stages, reasons)
     pipeline = Pipeline(
         notebook=notebook.name,
         params=made.params,
@@ -78,7 +77,7 @@ def examine(notebook: Notebook) -> tuple[Pipeline, list[Diagnostic]]:
         setup=tuple(made.setup),
         gates=tuple(made.gates),
     )
-    unique = {(f.rule, f.cell, f.line, f.message): f for f in findings}
+    unique = {(f.rule, f.cell, f.line, f.message): graph.with_mend(f, stages) for f in findings}
     return pipeline, sorted(
         unique.values(), key=lambda f: (-1 if f.cell is None else f.cell, f.line or 0, f.rule)
     )
@@ -88,8 +87,10 @@ def _follow(made: Plan, events: dict[int, tuple[Event, ...]]) -> Versions:
     """Run the events of all cells but the skipped ones, in page order."""
     owners = made.owners()
     ours = {index: found for index, found in events.items() if index not in made.skipped}
-    versions = Versions()
-    machine = Machine(versions, Summaries(ours.values()))
+    texts = {name: value for name, value in made.params.items() if isinstance(value, str)}
+    summaries = Summaries(ours.values(), texts)
+    versions = Versions(seeded=summaries.seeded)
+    machine = Machine(versions, summaries)
     for index in sorted(ours):
         if index in made.params_cells:
             _set_params(made, versions, machine)
@@ -109,40 +110,6 @@ def _set_params(made: Plan, versions: Versions, machine: Machine) -> None:
             is_constant = not isinstance(value, list | dict)
             objects = NO_OBJECTS if is_constant else machine.memory.fresh()
             machine.stand_for(name, Found(objects, kind="constant" if is_constant else ""))
-
-
-def _stages(made: Plan, needs: dict[str, dict[str, Need]]) -> tuple[Stage, ...]:
-    order = list(made.stages)
-    crossing = {name: needs.get(name, {}) for name in order}
-    outputs: dict[str, set[str]] = {name: set() for name in order}
-    for wanted in crossing.values():
-        for variable, need in wanted.items():
-            outputs[need.version.stage].add(variable)
-    stages = []
-    for place_, name in enumerate(order):
-        options = made.options.get(name, StageOptions())
-        producers = {variable: crossing[name][variable].version.stage for variable in sorted(crossing[name])}
-        upstream = {*producers.values(), *(after for after in options.after if after in made.stages)} - {name}
-        watched = [
-            variable
-            for variable, need in sorted(crossing[name].items())
-            if variable not in outputs[name]
-            and any(crossing[later].get(variable) and crossing[later][variable].version is need.version
-                    for later in order[place_ + 1 :])
-        ]  # fmt: skip
-        stages.append(
-            Stage(
-                name=name,
-                cells=tuple(made.stages[name]),
-                upstream=tuple(sorted(upstream, key=order.index)),
-                inputs=tuple(producers),
-                outputs=tuple(sorted(outputs[name])),
-                producers=producers,
-                watched=tuple(watched),
-                options=options,
-            )
-        )
-    return tuple(stages)
 
 
 def _undefined(made: Plan, versions: Versions, events: dict[int, tuple[Event, ...]]) -> list[Diagnostic]:
@@ -203,6 +170,7 @@ def _unpassable(versions: Versions) -> list[Diagnostic]:
                         mend=mend,
                         cell=need.version.cell,
                         line=need.version.line,
+                        merge=(need.version.stage, stage),
                     )
                 )
     return found

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import ast
     from collections.abc import Iterable, Iterator
 
 LOCAL = "#"
@@ -21,7 +22,7 @@ class Value:
     It may be the very object of the variables in ``same``, an element, attribute or view of those in ``part``, a
     new object that ``holds`` others, or what the ``calls`` (by number) return. ``kind`` is known where the source
     tells: ``constant``, ``module``, ``random``, ``figure``, ``file``, ``connection``, ``generator``,
-    ``function`` (or class), ``plain`` (a container of constants).
+    ``function`` (or class), ``plain`` (a container of constants). ``module`` is the dotted name that was imported.
     """
 
     same: frozenset[str] = frozenset()
@@ -31,6 +32,7 @@ class Value:
     held_calls: frozenset[int] = frozenset()
     functions: tuple[Function, ...] = ()
     kind: str = ""
+    module: str = ""
 
     def __or__(self, other: Value) -> Value:
         return Value(
@@ -74,11 +76,12 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Bind:
-    """A variable gets a value."""
+    """A variable gets a value; ``text`` is the expression where it may be a text or path."""
 
     name: str
     line: int
     value: Value = NOTHING
+    text: ast.expr | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,10 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function or method is called; ``path`` is the dotted name, ``receiver`` what the method belongs to."""
+    """A function or method is called; ``path`` is the dotted name, ``receiver`` what the method belongs to.
+
+    ``files`` are the expressions that may name files, each with how the call uses it.
+    """
 
     number: int
     path: tuple[str, ...]
@@ -117,6 +123,17 @@ class Call:
     arguments: tuple[Value, ...]
     keywords: tuple[tuple[str, Value], ...]
     line: int
+    files: tuple[tuple[str, tuple[ast.expr, ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """Something is read or written that no variable holds: a file, a random generator (see ``resources``)."""
+
+    name: str
+    line: int
+    reads: bool
+    writes: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +178,7 @@ class Function:
     is_generator: bool = False
 
 
-Event = Use | Bind | Mutate | Hold | Delete | Call | Branch | Opaque | Define | Return
+Event = Use | Bind | Mutate | Hold | Delete | Call | Branch | Opaque | Define | Return | Touch
 
 
 def is_local(name: str) -> bool:

@@ -7,7 +7,7 @@ import re
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from jupyter_mlops.notebook import known
+from jupyter_mlops.notebook import files, known
 from jupyter_mlops.notebook.events import (
     CONSTANT,
     NOTHING,
@@ -21,6 +21,7 @@ from jupyter_mlops.notebook.events import (
     Mutate,
     Opaque,
     Return,
+    Touch,
     Use,
     Value,
 )
@@ -249,7 +250,8 @@ class Expressions:
                 self.change(value, node.lineno)
         self._count += 1
         number = self._count
-        self.out.append(Call(number, path, function, receiver, arguments, keywords, node.lineno))
+        used = files.used_by(node, path)
+        self.out.append(Call(number, path, function, receiver, arguments, keywords, node.lineno, used))
         return Value(calls=frozenset({number}))
 
     def _text_arguments(self, node: ast.Call, path: tuple[str, ...]) -> None:
@@ -295,6 +297,8 @@ class Expressions:
             return
         for expression, simple in _in_braces.findall(text):
             self._soft_names(expression or simple, node.lineno)
+        for name_, reads, writes in files.of_shell(text):
+            self.out.append(Touch(name_, node.lineno, reads, writes))
         for target in _into.findall(text):
             self.out.append(Bind(self.scope.assigned(target), node.lineno))
         if name == "store" and "-r" not in text:

@@ -1,29 +1,174 @@
-"""Cycles between stages: two stages that each need the other can't run one after the other."""
+"""The stages as a graph: what each waits for, an order that keeps it, and the cycles that no order keeps."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
 
-from jupyter_mlops.records.pipeline import Diagnostic, Stage
+import msgspec
+
+from jupyter_mlops.notebook.resources import is_resource, spoken
+from jupyter_mlops.records.pipeline import Diagnostic, Stage, StageOptions
 
 if TYPE_CHECKING:
-    from jupyter_mlops.notebook.versions import Need
+    from jupyter_mlops.notebook.stages import Plan
+    from jupyter_mlops.notebook.versions import Need, Versions
 
 
-def cycles(stages: tuple[Stage, ...], needs: dict[str, dict[str, Need]]) -> list[Diagnostic]:
+class Reason(NamedTuple):
+    """Say why a stage waits for another: for which variable or file, and where (cell and line) each has it."""
+
+    name: str
+    cell: int
+    earlier_cell: int
+    line: int
+
+
+Reasons = dict[tuple[str, str], Reason]  # by the stage that waits and the one it waits for
+
+
+def stages(made: Plan, versions: Versions) -> tuple[tuple[Stage, ...], Reasons]:
+    """Return the stages in an order that keeps what each waits for, and the reasons."""
+    order = list(made.stages)
+    crossing = {name: _variables(versions.needs.get(name, {})) for name in order}
+    outputs: dict[str, set[str]] = {name: set() for name in order}
+    for wanted in crossing.values():
+        for variable, need in wanted.items():
+            outputs[need.version.stage].add(variable)
+    reasons = _reasons(made, versions)
+    built = []
+    for place, name in enumerate(order):
+        options = made.options.get(name, StageOptions())
+        producers = {variable: crossing[name][variable].version.stage for variable in sorted(crossing[name])}
+        upstream = {earlier for later, earlier in reasons if later == name}
+        upstream |= {after for after in options.after if after in made.stages}
+        watched = [
+            variable
+            for variable, need in sorted(crossing[name].items())
+            if variable not in outputs[name]
+            and any(crossing[later].get(variable) and crossing[later][variable].version is need.version
+                    for later in order[place + 1 :])
+        ]  # fmt: skip
+        built.append(
+            Stage(
+                name=name,
+                cells=tuple(made.stages[name]),
+                upstream=tuple(sorted(upstream - {name}, key=order.index)),
+                inputs=tuple(producers),
+                outputs=tuple(sorted(outputs[name])),
+                producers=producers,
+                watched=tuple(watched),
+                options=options,
+            )
+        )
+    return _sorted(tuple(built)), reasons
+
+
+def cycles(found: tuple[Stage, ...], reasons: Reasons) -> list[Diagnostic]:
     """Return one finding for each group of stages that wait for each other."""
-    upstream = {stage.name: stage.upstream for stage in stages}
-    order = list(upstream)
-    found = []
+    upstream = {stage.name: stage.upstream for stage in found}
+    cells = {stage.name: stage.cells for stage in found}
+    findings = []
     reported: set[str] = set()
-    for name in order:
-        path = _way_back(name, upstream)
-        if not path or name in reported:
-            continue
-        reported.update(path)
-        last = max(path, key=order.index)
-        found.append(_finding(path, last, needs, {stage.name: stage.cells for stage in stages}))
-    return found
+    for name in sorted(upstream, key=lambda name: cells[name]):
+        path = [] if name in reported else _way_back(name, upstream)
+        if path:
+            reported.update(path)
+            findings.append(_finding(sorted(path, key=lambda name: cells[name]), reasons, cells))
+    return findings
+
+
+def with_mend(finding: Diagnostic, found: tuple[Stage, ...]) -> Diagnostic:
+    """Say in a finding's mend how its stages are merged, with those between them that wait for one and that one waits for."""
+    if len(finding.merge) <= 1:
+        return finding
+    upstream = {stage.name: stage.upstream for stage in found}
+    above = {name: _reach(name, upstream) for name in finding.merge}
+    between = {
+        name
+        for name in set().union(*above.values())
+        if any(other in _reach(name, upstream) for other in finding.merge)
+    }
+    names = {*finding.merge, *between}
+    first, *rest = sorted((stage for stage in found if stage.name in names), key=lambda stage: stage.cells)
+    retagged = [str(cell) for stage in rest for cell in stage.cells]
+    shown = ", ".join(retagged[:6]) + (", …" if len(retagged) > 6 else "")  # noqa: PLR2004 - a line's worth
+    merge = (
+        f"merge stages {_listed([first.name, *(stage.name for stage in rest)])}: "
+        f"tag cell{'s' * (len(retagged) > 1)} {shown} `%%mlops stage {first.name}`"
+    )
+    return msgspec.structs.replace(
+        finding,
+        mend=f"{finding.mend}, or {merge}" if finding.mend else merge,
+        merge=(first.name, *(stage.name for stage in rest)),
+    )
+
+
+def _variables(needs: dict[str, Need]) -> dict[str, Need]:
+    return {name: need for name, need in needs.items() if not is_resource(name)}
+
+
+def _reasons(made: Plan, versions: Versions) -> Reasons:
+    reasons: Reasons = {}
+    for later in made.stages:
+        for name, need in sorted(
+            versions.needs.get(later, {}).items(), key=lambda item: is_resource(item[0])
+        ):
+            if need.version.stage != later:
+                reason = Reason(name, need.cell, need.version.cell, need.line)
+                reasons.setdefault((later, need.version.stage), reason)
+    for name, uses in versions.files.items():
+        _file_order(name, uses, reasons)
+    for name, users in versions.unseeded.items():
+        # Nothing seeds it, so no order is the right one; but in this order nothing has to run again.
+        for earlier, later in pairwise(users):
+            if made.stages[earlier][-1] < made.stages[later][0]:
+                reasons.setdefault(
+                    (later, earlier), Reason(name, made.stages[later][0], made.stages[earlier][0], 1)
+                )
+    return reasons
+
+
+def _file_order(name: str, uses: list[tuple[str, bool, int, int]], reasons: Reasons) -> None:
+    """Keep the order of uses of which one writes; a reader waits only for the last writer above it."""
+    writer: tuple[str, int] | None = None
+    readers: list[tuple[str, int]] = []
+    for stage, writes, cell, line in uses:
+        before = [*readers, *([writer] if writer else [])] if writes else [writer] if writer else []
+        for earlier, earlier_cell in before:
+            if earlier != stage:
+                reasons.setdefault((stage, earlier), Reason(name, cell, earlier_cell, line))
+        if writes:
+            writer, readers = (stage, cell), []
+        else:
+            readers.append((stage, cell))
+
+
+def _sorted(found: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    """Keep the page's order where it serves; else put each stage behind what it waits for."""
+    place = {stage.name: index for index, stage in enumerate(found)}
+    if all(place[other] < index for index, stage in enumerate(found) for other in stage.upstream):
+        return found
+    done: dict[str, Stage] = {}
+    waiting = list(found)
+    while waiting:
+        ready = next((stage for stage in waiting if done.keys() >= set(stage.upstream)), None)
+        if ready is None:
+            return found  # a cycle: that is a finding of its own
+        waiting.remove(ready)
+        done[ready.name] = ready
+    return tuple(done.values())
+
+
+def _reach(start: str, upstream: dict[str, tuple[str, ...]]) -> set[str]:
+    seen: set[str] = set()
+    waiting = [start]
+    while waiting:
+        for other in upstream.get(waiting.pop(), ()):
+            if other not in seen:
+                seen.add(other)
+                waiting.append(other)
+    return seen
 
 
 def _way_back(start: str, upstream: dict[str, tuple[str, ...]]) -> list[str]:
@@ -43,28 +188,29 @@ def _way_back(start: str, upstream: dict[str, tuple[str, ...]]) -> list[str]:
     return []
 
 
-def _finding(
-    path: list[str], last: str, needs: dict[str, dict[str, Need]], cells: dict[str, tuple[int, ...]]
-) -> Diagnostic:
-    reasons: list[str] = []
-    places: list[tuple[int, int]] = []
-    # A stage of the path needs one of the others: say by which variable and where.
-    for reader in sorted(path):
-        for variable, need in sorted(needs.get(reader, {}).items()):
-            writer = need.version.stage
-            if writer in path and writer != reader:
-                reasons.append(
-                    f"{reader} (cell {need.cell}) reads {variable} of {writer} (cell {need.version.cell})"
+def _finding(path: list[str], reasons: Reasons, cells: dict[str, tuple[int, ...]]) -> Diagnostic:
+    why = []
+    places = []
+    for later in path:
+        for earlier in path:
+            reason = reasons.get((later, earlier))
+            if reason is not None and later != earlier:
+                verb = "uses" if is_resource(reason.name) else "reads"
+                named = spoken(reason.name)
+                why.append(
+                    f"{later} (cell {reason.cell}) {verb} {named} of {earlier} (cell {reason.earlier_cell})"
                 )
-                places.append((need.cell, need.line))
-                break
-    cell, line = max(places) if places else (cells[last][0], 1)
-    first, *rest = sorted(path, key=lambda name: cells[name][0])
-    names = f"{first} and {rest[0]}" if len(rest) == 1 else ", ".join([first, *rest])
+                places.append((reason.cell, reason.line))
+    cell, line = max(places) if places else (cells[path[-1]][0], 1)
     return Diagnostic(
         rule="MLO120",
-        message=f"the stages {names} wait for each other: {', '.join(reasons) or 'by --after'}",
-        mend="merge them into one stage, or give the cells after the loop a stage of their own",
+        message=f"the stages {_listed(path)} wait for each other: {', '.join(why) or 'by --after'}",
+        mend="give the cells after the loop a stage of their own",
         cell=cell,
         line=line,
+        merge=tuple(path),
     )
+
+
+def _listed(names: list[str]) -> str:
+    return f"{names[0]} and {names[1]}" if len(names) == 2 else ", ".join(names)  # noqa: PLR2004 - a pair reads so

@@ -19,11 +19,13 @@ from jupyter_mlops.notebook.events import (
     Mutate,
     Opaque,
     Return,
+    Touch,
     Use,
     Value,
     is_local,
 )
 from jupyter_mlops.notebook.memory import NO_OBJECTS, Found, Memory, Objects
+from jupyter_mlops.notebook.resources import Effect, is_resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -105,6 +107,8 @@ class Machine(Calls):
                 self._delete(event)
             case Opaque():
                 self.listener.opened(event.line)
+            case Touch():
+                self.touch(event, event.line)
 
     def use(self, name: str, line: int, *, soft: bool = False) -> None:
         """Read a variable, and whatever the functions in it read."""
@@ -112,6 +116,14 @@ class Machine(Calls):
             self.listener.used(name, line, soft=soft or self.guarded > 0)
         for function in self.lookup(name).functions:
             self.may_call(function, line)
+
+    def touch(self, effect: Touch | Effect, line: int) -> None:
+        """Read or write what no variable holds."""
+        if effect.reads and effect.name not in self.set_here:
+            self.listener.used(effect.name, line, soft=True)
+        if effect.writes:
+            self.listener.bound(effect.name, line, sure=self.optional == 0, kind="")
+            self.set_here.add(effect.name)
 
     def use_quietly(self, name: str, line: int) -> None:
         """Read a variable from inside of a function; what its own functions read is known there already."""
@@ -133,7 +145,8 @@ class Machine(Calls):
         """Read what the functions defined since ``start`` may read when they are called."""
         for function in self.late:
             for name in self.summaries.of(function).reads:
-                self.use_quietly(name, function.line)
+                if not is_resource(name):
+                    self.use_quietly(name, function.line)
 
     def _define(self, function: Function) -> None:
         if self.inside or function.name == "<lambda>":
@@ -250,7 +263,7 @@ class Machine(Calls):
             self._restore({name: _joined([end.get(name, found) for end in ends])})
         self.set_here = set.intersection(*surely)
         if several and self.optional == 0:
-            for name in sorted(self.set_here - already):
+            for name in sorted(name for name in self.set_here - already if name in self.bindings):
                 self.listener.bound(name, 0, sure=True, kind=self.bindings[name].kind)
 
     def _restore(self, before: dict[str, Found | None]) -> None:

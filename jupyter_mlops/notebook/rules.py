@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.notebook import known
+from jupyter_mlops.notebook.resources import RANDOM_CALLS, SEED_EVERYTHING, SEEDS, TAKE_RANDOM_STATE
 from jupyter_mlops.records.pipeline import Diagnostic
 
 if TYPE_CHECKING:
@@ -21,28 +22,6 @@ _absolute = re.compile(
     r"|[A-Za-z]:[\\/](?!/)\S"
     r"|~[\w-]*/\S"
     r"|\\\\\w+\\)"
-)
-_random_calls = {
-    "numpy.random": known.words(
-        "rand randn randint random random_sample choice shuffle permutation normal uniform binomial poisson "
-        "standard_normal exponential beta gamma multivariate_normal ranf sample"
-    ),
-    "random": known.words("random randint uniform choice choices sample shuffle gauss randrange normalvariate betavariate"),
-    "torch": known.words("rand randn randint randperm rand_like randn_like normal bernoulli multinomial"),
-}  # fmt: skip
-_seeds = {
-    "numpy.random": known.words("seed set_state"),
-    "random": known.words("seed setstate"),
-    "torch": known.words("manual_seed set_rng_state"),
-}
-_seed_everything = known.words("seed_everything set_seed fix_seed seed_all set_all_seeds")
-# Calls of scikit-learn and pandas that draw from numpy's global state unless they are given random_state.
-_take_random_state = known.words(
-    "train_test_split RandomForestClassifier RandomForestRegressor ExtraTreesClassifier ExtraTreesRegressor "
-    "GradientBoostingClassifier GradientBoostingRegressor HistGradientBoostingClassifier MLPClassifier MLPRegressor "
-    "HistGradientBoostingRegressor KMeans MiniBatchKMeans SGDClassifier SGDRegressor RandomizedSearchCV ShuffleSplit "
-    "StratifiedShuffleSplit BaggingClassifier BaggingRegressor DecisionTreeClassifier DecisionTreeRegressor "
-    "IsolationForest TSNE make_classification make_regression make_blobs make_moons make_circles"
 )
 _trains = known.words("fit partial_fit fit_transform fit_predict train")
 _test_name = re.compile(r"(?:^|_)(?:test|holdout)(?:$|_)|^[Xyx](?:test|_te)$", re.IGNORECASE)
@@ -100,13 +79,13 @@ class _Rules:
         given = {keyword.arg for keyword in node.keywords}
         self._note_seed(module, name)
         unseeded = ""
-        if module in _random_calls and name in _random_calls[module] and module not in self._seeded:
-            unseeded, mend = module, f"call {module}.{next(iter(sorted(_seeds[module])))} in a setup cell"
+        if module in RANDOM_CALLS and name in RANDOM_CALLS[module] and module not in self._seeded:
+            unseeded, mend = module, f"call {module}.{next(iter(sorted(SEEDS[module])))} in a setup cell"
             mend = mend if "generator" not in given else ""
         elif name in ("default_rng", "RandomState") and not node.args and "seed" not in given:
             unseeded, mend = f"{name}-{index}", f"give it a seed: {name}(seed)"
         elif (
-            name in _take_random_state
+            name in TAKE_RANDOM_STATE
             and not given & {"random_state", None}
             and "numpy.random" not in self._seeded
         ):
@@ -125,10 +104,10 @@ class _Rules:
                     break
 
     def _note_seed(self, module: str, name: str) -> None:
-        if name in _seeds.get(module, ()):
+        if name in SEEDS.get(module, ()):
             self._seeded.add(module)
-        elif name in _seed_everything:
-            self._seeded.update(_seeds)
+        elif name in SEED_EVERYTHING:
+            self._seeded.update(SEEDS)
 
     def _import(self, node: ast.Import | ast.ImportFrom) -> None:
         for alias in node.names:

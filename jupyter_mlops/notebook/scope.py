@@ -6,7 +6,7 @@ import ast
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from jupyter_mlops.notebook import syntax
+from jupyter_mlops.notebook import files, syntax
 from jupyter_mlops.notebook.events import (
     LOCAL,
     NOTHING,
@@ -17,17 +17,19 @@ from jupyter_mlops.notebook.events import (
     Function,
     Opaque,
     Return,
+    Touch,
     Use,
     Value,
 )
 from jupyter_mlops.notebook.expressions import Expressions
 from jupyter_mlops.notebook.namespaces import Namespace, parameters
+from jupyter_mlops.notebook.resources import FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_MODULE = Value(kind="module")
 _catch_names = frozenset({"NameError", "Exception", "BaseException"})
+_texts = (ast.Constant, ast.JoinedStr, ast.BinOp, ast.Call)
 _leaves = (ast.Raise, ast.Return, ast.Continue, ast.Break)
 
 
@@ -42,6 +44,7 @@ def events_of(source: str, label: str) -> tuple[Event, ...]:
     builder = Statements(label)
     builder.block(parsed.tree.body)
     builder.out.extend(Bind(name, 1) for name in parsed.bound)
+    builder.out.extend(Touch(*effect[:1], 1, *effect[1:]) for effect in files.of_cell_magic(source))
     if parsed.opaque:
         builder.out.append(Opaque(1))
     return tuple(builder.out)
@@ -78,6 +81,9 @@ class Statements(Expressions):
         value = self.visit(node.value)
         for target in node.targets:
             self.target(target, value)
+        last = self.out[-1] if self.out else None
+        if isinstance(last, Bind) and isinstance(node.value, _texts):
+            self.out[-1] = Bind(last.name, last.line, last.value, node.value)
 
     def _keep(self, value: Value, line: int) -> Value:
         """Give a value a name of its own, so that it stays what it is while variables change."""
@@ -112,15 +118,24 @@ class Statements(Expressions):
 
     def _import(self, node: ast.Import) -> None:
         for alias in node.names:
-            name = alias.asname or alias.name.partition(".")[0]
-            self.out.append(Bind(self.scope.assigned(name), node.lineno, _MODULE))
+            top = alias.name.partition(".")[0]
+            module = Value(kind="module", module=alias.name if alias.asname else top)
+            self._imported(top, node.lineno)
+            self.out.append(Bind(self.scope.assigned(alias.asname or top), node.lineno, module))
 
     def _importfrom(self, node: ast.ImportFrom) -> None:
+        self._imported((node.module or "").partition(".")[0], node.lineno)
         for alias in node.names:
             if alias.name == "*":
                 self.out.append(Opaque(node.lineno))
             else:
-                self.out.append(Bind(self.scope.assigned(alias.asname or alias.name), node.lineno, _MODULE))
+                module = Value(kind="module", module=f"{node.module or ''}.{alias.name}")
+                self.out.append(Bind(self.scope.assigned(alias.asname or alias.name), node.lineno, module))
+
+    def _imported(self, top: str, line: int) -> None:
+        """Note that a module may be a file beside the notebook, which a stage above wrote."""
+        if top:
+            self.out.append(Touch(f"{FILE}{top}.py>", line, reads=True, writes=False))
 
     def _global(self, _node: ast.Global) -> None:
         pass  # the function's scope knows

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from jupyter_mlops.notebook import files, resources
 from jupyter_mlops.notebook.events import (
     Bind,
     Branch,
+    Call,
     Define,
     Event,
     Function,
@@ -17,9 +20,12 @@ from jupyter_mlops.notebook.machine import Machine
 from jupyter_mlops.notebook.memory import Named, Objects
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from jupyter_mlops.notebook.resources import Effect
 
 ROUNDS = 10
+_USUAL = {"np": "numpy", "nn": "torch.nn"}  # where a star import or %pylab brought them
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,13 @@ EMPTY = Summary()
 class Summaries:
     """Find, to a fixed point, what the functions of a notebook do when they are called."""
 
-    def __init__(self, cells: Iterable[tuple[Event, ...]]) -> None:
+    def __init__(
+        self, cells: Iterable[tuple[Event, ...]], constants: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        self.modules: dict[str, str] = {}
+        self.seeded: set[str] = set()
+        self._constants = dict(constants)
+        self._bound: set[str] = set()
         self._by_name: dict[str, set[Function]] = {}
         self._methods: dict[str, list[Function]] = {}
         self._found: dict[Function, Summary] = {}
@@ -55,8 +67,12 @@ class Summaries:
             for event in _walk(events):
                 if isinstance(event, Define):
                     functions.append(event.function)
-                elif isinstance(event, Bind) and event.value.functions:
+                elif isinstance(event, Bind):
                     self._note(event)
+                elif isinstance(event, Call) and event.path[0]:
+                    given = [name for name, _ in event.keywords]
+                    found = resources.random_effects(self.dotted(event.path), given)
+                    self.seeded.update(effect.name for effect in found if not effect.reads)
         for _ in range(ROUNDS):
             if not self._improve(functions):
                 break
@@ -81,7 +97,34 @@ class Summaries:
             kept.setdefault(_shape(method, self.of(method)), method)
         return list(kept.values())
 
+    def dotted(self, path: tuple[str, ...]) -> str:
+        """Return the full name of what is called, as far as the notebook's imports tell."""
+        first = self.modules.get(path[0]) or _USUAL.get(path[0], path[0])
+        return ".".join((first, *path[1:]))
+
+    def effects(self, event: Call) -> Iterator[Effect]:
+        """Yield what a call reads and writes that no variable holds."""
+        if event.path[0]:
+            yield from resources.random_effects(self.dotted(event.path), [name for name, _ in event.keywords])
+        for use, expressions in event.files:
+            texts = (files.text_of(expression, self._constants) for expression in expressions)
+            for text in texts:
+                if text:
+                    yield from files.effects(use, text, event.path[-1])
+                    break
+
     def _note(self, event: Bind) -> None:
+        if event.value.module:
+            self.modules.setdefault(event.name.partition("#")[0], event.value.module)
+        if not is_local(event.name):
+            text = files.text_of(event.text, self._constants) if event.text is not None else None
+            if event.name in self._bound:
+                self._constants.pop(event.name, None)
+            elif text is not None:
+                self._constants[event.name] = text
+            self._bound.add(event.name)
+        if not event.value.functions:
+            return
         if not is_local(event.name):
             self._by_name.setdefault(event.name, set()).update(event.value.functions)
         for function in event.value.functions:

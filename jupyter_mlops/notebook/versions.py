@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from jupyter_mlops.notebook import known
+from jupyter_mlops.notebook.resources import is_random, is_resource, spoken
 from jupyter_mlops.records.pipeline import Diagnostic
 
 GIVEN = ""  # the writer of what setup and params cells define: every stage has it
@@ -45,6 +46,9 @@ class Versions:
     current: dict[str, Version] = field(default_factory=dict)
     needs: dict[str, dict[str, Need]] = field(default_factory=dict)
     undefined: dict[tuple[str, int], int] = field(default_factory=dict)
+    seeded: set[str] = field(default_factory=set)
+    unseeded: dict[str, list[str]] = field(default_factory=dict)
+    files: dict[str, list[tuple[str, bool, int, int]]] = field(default_factory=dict)
     setup_reads: list[tuple[str, int, int, Version]] = field(default_factory=list)
     findings: list[Diagnostic] = field(default_factory=list)
 
@@ -55,6 +59,8 @@ class Versions:
 
     def used(self, name: str, line: int, *, soft: bool) -> None:
         """Take note of a read."""
+        if is_resource(name) and self._apart(name, line, writes=False):
+            return
         version = self.current.get(name)
         if version is None or (version.gone and not soft):
             if not (soft or self.is_open or known.is_provided(name)):
@@ -64,6 +70,8 @@ class Versions:
 
     def bound(self, name: str, line: int, *, sure: bool, kind: str) -> None:
         """Take note of a write."""
+        if is_resource(name) and self._apart(name, line, writes=True):
+            return
         version = self.current.get(name)
         if version is not None and version.stage == self.stage and not version.gone:
             self._written_again(version, line)
@@ -73,6 +81,18 @@ class Versions:
             version.cell = self.cell
             return
         self.current[name] = Version(name, self.stage, self.cell, line or 1, sure, version, kind)
+
+    def _apart(self, name: str, line: int, *, writes: bool) -> bool:
+        """Take note of files, and of draws that no seed makes repeatable; False where versions tell their order."""
+        if not is_random(name):
+            if self.stage != GIVEN:
+                self.files.setdefault(name, []).append((self.stage, writes, self.cell, line))
+            return True
+        if name in self.seeded:
+            return False
+        if self.stage != GIVEN and self.stage not in self.unseeded.setdefault(name, []):
+            self.unseeded[name].append(self.stage)
+        return True
 
     def changed(self, names: list[str], line: int) -> None:
         """Take note that an object was changed in place that these variables are or hold."""
@@ -208,12 +228,13 @@ class Versions:
                 Diagnostic(
                     rule="MLO122",
                     message=(
-                        f"stage {self.stage} writes {version.name} again after stage {readers[0]} has read it, "
+                        f"stage {self.stage} writes {spoken(version.name)} again after stage {readers[0]} has read it, "
                         f"so the two can't run one after the other"
                     ),
                     mend=f"split stage {self.stage} in two at this cell, or use another name here",
                     cell=self.cell,
                     line=line or 1,
+                    merge=(readers[0], self.stage),
                 )
             )
             version.readers.clear()
@@ -236,10 +257,11 @@ def two_versions(stage: str, earlier: Need, later: Version, cell: int, line: int
     return Diagnostic(
         rule="MLO122",
         message=(
-            f"stage {stage} reads {later.name} of stage {earlier.version.stage} in cell {earlier.cell} "
+            f"stage {stage} reads {spoken(later.name)} of stage {earlier.version.stage} in cell {earlier.cell} "
             f"and of stage {later.stage} here, and can begin with only one of them"
         ),
         mend=f"split stage {stage} in two at this cell, or use another name in stage {later.stage}",
         cell=cell,
         line=line,
+        merge=(later.stage, stage),
     )

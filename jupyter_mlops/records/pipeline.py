@@ -68,7 +68,10 @@ class Pipeline(Value, frozen=True, kw_only=True):
 
 
 class Diagnostic(Value, frozen=True, kw_only=True):
-    """Report one finding in a notebook: rule, where (cell 0-based, line 1-based), what, and the mend."""
+    """Report one finding in a notebook: rule, where (cell 0-based, line 1-based), what, and the mend.
+
+    ``merge`` names the stages that, merged into one, mend it; empty where merging doesn't.
+    """
 
     rule: str
     message: str
@@ -76,3 +79,4 @@ class Diagnostic(Value, frozen=True, kw_only=True):
     cell: int | None = None
     line: int | None = None
     severity: str = "error"
+    merge: tuple[str, ...] = ()

@@ -38,6 +38,7 @@ export interface Diagnostic {
   cell?: number | null;
   line?: number | null;
   severity?: string;
+  merge?: string[];
 }
 
 export interface GraphDocument {
