@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 BIN = Path(sys.executable).parent
 STAGES = 20
@@ -62,7 +63,7 @@ def write_notebook(path: Path) -> Path:
         f"%%mlops stage step{number:02}\nx{number:02} = [value + 1 for value in x{number - 1:02}]"
         for number in range(1, STAGES)
     ]
-    cells = [
+    cells: list[dict[str, Any]] = [
         {"cell_type": "code", "id": f"cell{index}", "source": source, "metadata": {}, "outputs": [],
          "execution_count": None}
         for index, source in enumerate(sources)
