@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from tests.cases.shells import Output, Ran, Shells
 
 Mode = Literal["engine", "stock"]
-_address = re.compile(r"0x[0-9a-f]{6,}")
+# Addresses, and the numbers that scikit-learn gives to its tables on a page.
+_address = re.compile(r"(0x|sk-container-id-|sk-estimator-id-)[0-9a-f]+")
 _times = re.compile(r"(?m)^(?:CPU times: .*|Wall time: .*)\n?")
 
 
@@ -193,7 +194,7 @@ def _first_difference(
 def _plain(outputs: list[Output], root: Path) -> list[Output]:
     """Take out what differs from run to run: addresses, folders, times."""
     text = json.dumps(outputs).replace(str(root), "<folder>")
-    found: list[Output] = json.loads(_address.sub("0x", text))
+    found: list[Output] = json.loads(_address.sub(r"\1", text))
     cleaned = [
         [kind, _times.sub("", content) if isinstance(content, str) else content] for kind, content in found
     ]
