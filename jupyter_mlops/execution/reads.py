@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,10 @@ from jupyter_mlops.settings import STATE
 from jupyter_mlops.store.files import hash_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator
 
 MOST_ENTRIES = 10_000
+_NOT_DATA = (STATE, "__pycache__", ".ipynb_checkpoints")
 _wildcard = re.compile(r"[*?\[]")
 
 
@@ -64,16 +66,62 @@ class FileDigests:
                 found[name] = digest
         return found
 
+    def snapshot(self, texts: Iterable[str]) -> Snapshot:
+        """Return the state of all that the texts name."""
+        named = self.existing(texts)
+        states: dict[str, tuple[int, int]] = {}
+        for name in named:
+            for path, state in _files_at(self.folder, name):
+                states[path] = (state.st_size, state.st_mtime_ns)
+        return Snapshot(named, states)
+
     def _is_above(self, path: Path) -> bool:
         """Say whether the path is the notebook's folder or one that it lies in: too much to mean anything."""
         normal = Path(os.path.normpath(path))
         return normal == self.folder or normal in self.folder.parents
 
 
-def tell_apart(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
+@dataclass(frozen=True)
+class Touched:
+    """Hold what a stage did with the files that its code names.
+
+    ``reads`` maps what stayed as it was to its digest; ``writes`` are what changed; ``left`` and ``found`` map the
+    files among them to their digests after and before. A folder is in ``writes`` only: its files stand for it.
+    """
+
+    reads: dict[str, str]
+    writes: tuple[str, ...]
+    left: dict[str, str]
+    found: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Hold the digest of each thing that a code names, and size and time of the files: those, and those in folders."""
+
+    named: dict[str, str]
+    states: dict[str, tuple[int, int]]
+
+
+def tell_apart(before: Snapshot, after: Snapshot, files: FileDigests) -> Touched:
     """Return what was read and what was written: what changed while a stage ran, it wrote."""
-    reads = {name: digest for name, digest in before.items() if after.get(name) == digest}
-    return reads, tuple(sorted(name for name, digest in after.items() if before.get(name) != digest))
+    new = {name for name, digest in after.named.items() if before.named.get(name) != digest}
+    rewritten = {name for name, state in after.states.items() if before.states.get(name) != state}
+    left = {}
+    for name in sorted(rewritten):
+        digest = files.digest(name)
+        if digest is not None:
+            left[name] = digest
+    return Touched(
+        reads={
+            name: digest
+            for name, digest in before.named.items()
+            if after.named.get(name) == digest and name not in left
+        },
+        writes=tuple(sorted({*new, *left})),
+        left=left,
+        found={name: before.named[name] for name in left if name in before.named},
+    )
 
 
 def local_modules(texts: Iterable[str], folder: Path) -> dict[str, tuple[str, str]]:
@@ -123,14 +171,31 @@ def _before_wildcard(text: str) -> str:
 def _folder_digest(folder: Path) -> str | None:
     digest = hashlib.sha256()
     entries = 0
+    for name, state in _files_in(folder):
+        entries += 1
+        if entries > MOST_ENTRIES:
+            return None
+        digest.update(f"{folder}/{name}\0{state.st_size}\0{state.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def _files_at(folder: Path, name: str) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield a file, or the files in a folder, each by the name that leads to it."""
+    place = folder / name
+    if place.is_file():
+        yield name, place.stat()
+    for path, state in _files_in(place):
+        yield f"{name.rstrip('/')}/{path}", state
+
+
+def _files_in(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield the files in a folder and below with their states, by their paths in it; not more than anybody means."""
+    entries = 0
     for path, folders, files in os.walk(folder):
-        folders[:] = sorted(
-            name for name in folders if name not in (STATE, "__pycache__", ".ipynb_checkpoints")
-        )
+        folders[:] = sorted(name for name in folders if name not in _NOT_DATA)
         for name in sorted(files):
             entries += 1
-            if entries > MOST_ENTRIES:
-                return None
-            state = (Path(path) / name).lstat()
-            digest.update(f"{path}/{name}\0{state.st_size}\0{state.st_mtime_ns}\n".encode())
-    return digest.hexdigest()
+            if entries > MOST_ENTRIES + 1:
+                return
+            found = Path(path) / name
+            yield str(found.relative_to(folder)), found.lstat()

@@ -1,8 +1,8 @@
 """What must be the same for a stage not to run again, and in which words it is said when it isn't.
 
-A key has named parts (``code``, ``parameter seed``, ``input X from features``, …), so that two keys can be compared
-part by part. Files that a stage read are not in its key, for they are known only once it ran: the planner compares
-them with the record that the key leads to.
+A key has named parts (``code``, ``parameter seed``, ``module helpers.py``, …), so that two keys can be compared
+part by part. Variables and files that a stage read are not in its key, for they are known only once it ran: the
+planner compares them with the records that the key leads to.
 """
 
 from __future__ import annotations
@@ -10,21 +10,24 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.notebook.syntax import parse
+from jupyter_mlops.notebook.syntax import is_magic, parse
 from jupyter_mlops.notebook.tags import untagged
+from jupyter_mlops.pipeline.product import FORMAT
 from jupyter_mlops.records.base import canonical_json, digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from jupyter_mlops.notebook.cells import Notebook
     from jupyter_mlops.records.pipeline import Pipeline, Stage
 
-CODE, SETUP, ENVIRONMENT, WIRING = "code", "setup", "environment", "wiring"
-PARAMETER, INPUT, MODULE = "parameter ", "input ", "module "
+CODE, SETUP, ENVIRONMENT, HANDOFF = "code", "setup", "environment", "hand-off"
+PARAMETER, MODULE = "parameter ", "module "
 _LONGEST_PATH = 1024
+_shell_word = re.compile(r"[^\s'\"<>|;&()]+")
 
 
 @dataclass(frozen=True)
@@ -44,16 +47,25 @@ class Source:
         """What runs in this stage's process."""
         return (*self.setup, *self.code)
 
+    @property
+    def setup_definitions(self) -> tuple[str, ...]:
+        """The functions and classes of the setup cells."""
+        return tuple(text for source in self.setup for text in _definitions(source))
 
-def source_of(notebook: Notebook, pipeline: Pipeline, stage: Stage) -> Source:
-    """Return the code that a stage runs."""
+
+def source_of(
+    notebook: Notebook, pipeline: Pipeline, stage: Stage, above: Sequence[str] | None = None
+) -> Source:
+    """Return the code that a stage runs; ``above`` are the stages that it takes from, the graph's where not given."""
+    if above is None:
+        above = ancestors(pipeline, stage)
     texts = [untagged(cell.source) for cell in notebook.cells]
     params = [
         texts[cell.index]
         for cell in notebook.cells
         if cell.cell_type == "code" and cell.tag and cell.tag.kind == "params"
     ]
-    above = [texts[index] for name in ancestors(pipeline, stage) for index in pipeline.stage(name).cells]
+    taken = [texts[index] for name in above for index in pipeline.stage(name).cells]
     return Source(
         stage=stage,
         code=normalised(texts[index] for index in stage.cells),
@@ -61,41 +73,37 @@ def source_of(notebook: Notebook, pipeline: Pipeline, stage: Stage) -> Source:
             *normalised(_without_literals(text, pipeline.params) for text in params),
             *normalised(texts[index] for index in pipeline.setup),
         ),
-        definitions=tuple(text for source in above for text in _definitions(source)),
+        definitions=tuple(text for source in taken for text in _definitions(source)),
     )
 
 
 def parts(
-    source: Source,
-    *,
-    params: Mapping[str, Any],
-    inputs: Mapping[str, str],
-    environment: str,
-    modules: Mapping[str, str],
+    source: Source, *, params: Mapping[str, Any], environment: str, modules: Mapping[str, str]
 ) -> dict[str, str]:
     """Return the named parts of a stage's key.
 
     Args:
         source: the stage's code.
         params: the values of all parameters; those that the stage can't see are left out.
-        inputs: the fingerprint of each input variable.
         environment: the digest of interpreter and packages.
         modules: the digest of each local module that the code imports, by its path.
     """
-    stage = source.stage
     found = {
-        CODE: digest_of(source.code),
+        CODE: code_digest(source),
         SETUP: digest_of(source.setup),
         ENVIRONMENT: environment,
-        WIRING: digest_of([stage.upstream, stage.inputs, stage.outputs, stage.watched]),
+        HANDOFF: str(FORMAT),
     }
     for name in visible_params(source, params):
         found[PARAMETER + name] = _shown(params[name])
-    for variable, content in inputs.items():
-        found[f"{INPUT}{variable} from {stage.producers.get(variable, '?')}"] = content
     for path, digest in modules.items():
         found[MODULE + path] = digest
     return found
+
+
+def code_digest(source: Source) -> str:
+    """Return the digest of a stage's own cells."""
+    return digest_of(source.code)
 
 
 def key_of(found: Mapping[str, str]) -> str:
@@ -105,6 +113,9 @@ def key_of(found: Mapping[str, str]) -> str:
 
 def explain(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
     """Say in words how two keys differ; what concerns the user's own doing comes first."""
+    if before.get(HANDOFF) != now.get(HANDOFF):
+        # Nothing of a record in another form can be used, so the rest of the difference says nothing.
+        return ("jupyter-mlops keeps a stage's outputs in another form now",)
     names = sorted({*before, *now}, key=_rank)
     return tuple(
         _difference(name, before.get(name), now.get(name))
@@ -126,8 +137,16 @@ def named_paths(texts: Iterable[str], params: Mapping[str, Any]) -> tuple[str, .
         for node in ast.walk(_tree(text)):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 found.add(node.value)
+            elif isinstance(node, ast.Call) and is_magic(node):
+                found.update(shell_words(node))
     found.update(value for value in _strings(list(params.values())))
     return tuple(sorted(text for text in found if _may_be_path(text)))
+
+
+def shell_words(call: ast.Call) -> tuple[str, ...]:
+    """Return the words of a magic or shell command, as a shell would tell them apart."""
+    texts = [part.value for part in ast.walk(call) if isinstance(part, ast.Constant)]
+    return tuple(word for text in texts if isinstance(text, str) for word in _shell_word.findall(text))
 
 
 def imported_names(texts: Iterable[str]) -> tuple[str, ...]:
@@ -162,6 +181,7 @@ def ancestors(pipeline: Pipeline, stage: Stage) -> tuple[str, ...]:
     return tuple(other.name for other in pipeline.stages if other.name in found)
 
 
+@lru_cache(maxsize=4096)
 def _normalise(source: str) -> str:
     try:
         parsed = parse(source)
@@ -195,9 +215,10 @@ def _is_parameter(node: ast.stmt, params: Mapping[str, Any]) -> bool:
     return True
 
 
-def _definitions(source: str) -> list[str]:
+@lru_cache(maxsize=4096)
+def _definitions(source: str) -> tuple[str, ...]:
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
-    return [ast.unparse(node) for node in ast.walk(_tree(source)) if isinstance(node, kinds)]
+    return tuple(ast.unparse(node) for node in ast.walk(_tree(source)) if isinstance(node, kinds))
 
 
 def _tree(source: str) -> ast.Module:
@@ -229,7 +250,7 @@ def _shown(value: Any) -> str:
 
 
 def _rank(name: str) -> tuple[int, str]:
-    order = (PARAMETER, CODE, SETUP, MODULE, INPUT, WIRING, ENVIRONMENT)
+    order = (PARAMETER, CODE, SETUP, MODULE, ENVIRONMENT)
     return next((place for place, prefix in enumerate(order) if name.startswith(prefix)), len(order)), name
 
 
@@ -238,8 +259,6 @@ def _difference(name: str, before: str | None, now: str | None) -> str:
         if before is None or now is None:
             return f"{name} is {'new' if before is None else 'gone'}"
         return f"{name} {before} -> {now}"
-    if name.startswith(WIRING):
-        return "what it takes or passes on changed"
     return (
         f"{name} changed"
         if before is not None and now is not None

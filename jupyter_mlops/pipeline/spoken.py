@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 _OPTIONS = {"print": "print options", "printoptions": "print options", "display": "display options"}
-_MODULES = {"random": "Python"}
 
 
-def is_process_state(name: str) -> bool:
-    """Say whether a name stands for state of the process that no variable holds: ``<numpy.random>``."""
+def is_pseudo(name: str) -> bool:
+    """Say whether a name stands for what no variable holds: ``<numpy.random>``, ``<class Net>``."""
     return name.startswith("<") and name.endswith(">")
 
 
 def spoken(name: str) -> str:
-    """Return how a sentence names a variable or a state of the process: ``x``, ``numpy's random state``."""
-    if not is_process_state(name):
+    """Return how a sentence names a variable, or what no variable holds: ``x``, ``numpy's random state``."""
+    if not is_pseudo(name):
         return name
     inner = name[1:-1]
-    module, _, what = inner.partition(".")
+    kind, space, of = inner.partition(" ")
+    if space:
+        return {"class": f"class {of}", "setup": f"{of} of a setup cell"}.get(kind, inner)
     if inner == "random":
         return "Python's random state"
-    if what.startswith("random"):
-        return f"{_MODULES.get(module, module)}'s random state"
+    module, _, what = inner.partition(".")
     if not what:
         return f"the state of {module}"
+    if what.startswith("random"):
+        return f"{module}'s random state"
     return f"{module}'s {_OPTIONS.get(what, what.replace('_', ' '))}"

@@ -61,10 +61,12 @@ class StageExecution(Record, frozen=True, kw_only=True):
 
     ``key`` is the cache key, ``parts`` what it was made of by name, so that a change can be told in words.
     ``upstream`` maps the stages above to the digest of their product. ``reads`` maps files and datasets read to
-    their SHA-256, ``writes`` are files it wrote beside its product; ``product`` is the digest of the pickled outputs
-    in the object store, ``outputs`` a fingerprint for each variable; ``pulls`` are the
+    their SHA-256, ``writes`` are files it wrote beside its product, ``left`` their SHA-256 at its end and ``found``
+    the one that they had before, where they were there; ``product`` is the digest of the pickled outputs in the object store, ``outputs`` a fingerprint for each variable, ``deleted``
+    and ``lost`` are variables that it took away or bound to what can't be passed on; ``pulls`` are the
     variables that it read from stages above and ``absent`` the names that it looked for in vain, as they were then;
     ``executed`` is the digest of the executed notebook. ``upstream_datasets`` are those that its inputs were made from.
+    ``attempt`` counts the executions of the stage in one run.
     """
 
     key: str
@@ -77,8 +79,12 @@ class StageExecution(Record, frozen=True, kw_only=True):
     upstream: dict[str, str] = msgspec.field(default_factory=dict)
     reads: dict[str, str] = msgspec.field(default_factory=dict)
     writes: tuple[str, ...] = ()
+    left: dict[str, str] = msgspec.field(default_factory=dict)
+    found: dict[str, str] = msgspec.field(default_factory=dict)
     product: str = ""
     outputs: dict[str, str] = msgspec.field(default_factory=dict)
+    deleted: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
     pulls: dict[str, Pull] = msgspec.field(default_factory=dict)
     absent: tuple[str, ...] = ()
     executed: str = ""
@@ -88,11 +94,13 @@ class StageExecution(Record, frozen=True, kw_only=True):
     models: tuple[NamedVersion, ...] = ()
     metrics: dict[str, float] = msgspec.field(default_factory=dict)
     run_id: str = ""
+    attempt: int = 1
 
     @property
     def ref(self) -> Ref:
-        """``stage/<pipeline>.<stage>@<run id>``: one execution in one run."""
-        return Ref("stage", f"{self.pipeline}.{self.stage}", self.run_id)
+        """``stage/<pipeline>.<stage>@<run id>``; a later execution in the same run has its number after a dot."""
+        version = self.run_id if self.attempt == 1 else f"{self.run_id}.{self.attempt}"
+        return Ref("stage", f"{self.pipeline}.{self.stage}", version)
 
     @property
     def lookup(self) -> str:
@@ -117,7 +125,7 @@ class Commit(Value, frozen=True, kw_only=True):
 
 
 class Run(Record, frozen=True, kw_only=True):
-    """Report a run; the JSON of ``jupyter mlops run --json``."""
+    """Report a run; the JSON of ``jupyter mlops run --json``. ``group`` names the grid that it is one point of."""
 
     run_id: str
     status: RunStatus
@@ -133,6 +141,7 @@ class Run(Record, frozen=True, kw_only=True):
     commit: Commit | None = None
     finished_at: str = ""
     suggested: bool = False
+    group: str = ""
 
     @property
     def ref(self) -> Ref:

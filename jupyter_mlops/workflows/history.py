@@ -169,7 +169,7 @@ class _History:
         # A run that was killed has no record, but the stages it finished have.
         made = run.parents if isinstance(run, Run) else [str(one.ref) for one in self._ledger.find("stage")]
         ending = f".{model.stage}@{model.run_id}"
-        return [ref for ref in made if ref.startswith("stage/") and ref.endswith(ending)]
+        return [ref for ref in made if ref.startswith("stage/") and f"{ending}." in f"{ref}."]
 
 
 def _compared_with(record: Record, ref: str) -> bool:

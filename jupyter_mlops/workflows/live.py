@@ -66,7 +66,12 @@ class LiveRun:
             return self._run
 
     def _tell(self) -> None:
-        run_state.write(self._settings, self._run)
+        try:
+            run_state.write(self._settings, self._run)
+        except OSError:
+            # The ledger has what happened in the end; a run can go on while nobody can watch it.
+            if not self._told:
+                raise
         self._told = time.monotonic()
         if self._on_change is not None:
             self._on_change(self._run)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops import settings as project
-from jupyter_mlops.errors import MlopsError, NotAvailableYetError, NotFoundError, UsageError
+from jupyter_mlops.errors import MlopsError, NotFoundError, SettingsError, UsageError
 from jupyter_mlops.evaluation.conditions import parse_all
-from jupyter_mlops.execution import planner
-from jupyter_mlops.execution.local import Local
-from jupyter_mlops.execution.scheduler import run_graph
+from jupyter_mlops.execution import engines, planner
 from jupyter_mlops.notebook import cells
 from jupyter_mlops.pipeline import environment, pages, parameters
 from jupyter_mlops.pipeline.compiler import compile_pipeline
@@ -19,73 +20,107 @@ from jupyter_mlops.pipeline.session import RUN_VARIABLE
 from jupyter_mlops.records.base import canonical_json
 from jupyter_mlops.records.evaluation import ConditionResult, Evaluation
 from jupyter_mlops.records.run import Run, StageError, StageRun
-from jupyter_mlops.store import run_state, stamp
+from jupyter_mlops.store import housekeeping, run_state, stamp
 from jupyter_mlops.store.opened import open_store
 from jupyter_mlops.workflows import build
 from jupyter_mlops.workflows.live import LiveRun
+from jupyter_mlops.workflows.plans import Plans
 from jupyter_mlops.workflows.provenance import commit_of
+from jupyter_mlops.workflows.rounds import run_rounds
 from jupyter_mlops.workflows.stages import Stages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from jupyter_mlops.execution.engines import Engine
     from jupyter_mlops.notebook.cells import Notebook
     from jupyter_mlops.records.pipeline import Gate, Pipeline
     from jupyter_mlops.records.run import NamedVersion
     from jupyter_mlops.settings import Settings
     from jupyter_mlops.store.opened import Store
 
-ENGINES = ("local", "ploomber", "ray")
 _NOT_SELECTED = "not asked for"
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO)
 
 
-def run(  # noqa: PLR0913 - what a person may want of a run
-    notebook: Path,
-    *,
-    params: Mapping[str, Any] | None = None,
-    stages: Sequence[str] = (),
-    force: bool = False,
-    jobs: int | None = None,
-    engine: str = "",
-    on_change: Callable[[Run], None] | None = None,
-    run_id: str = "",
-) -> Run:
+@dataclass(frozen=True)
+class Options:
+    """Hold what a person may want of a run, besides its notebook and parameters.
+
+    Args:
+        stages: run these and what they need; all of them where empty.
+        force: run the stages asked for even where nothing changed.
+        jobs: how many at a time; default: the number of cores.
+        engine: ``local``, ``ploomber`` or ``ray``; default: the project's setting.
+        on_change: is told a run's record each time that it changes.
+        run_id: the run's id, where somebody chose it beforehand.
+    """
+
+    stages: Sequence[str] = ()
+    force: bool = False
+    jobs: int | None = None
+    engine: str = ""
+    on_change: Callable[[Run], None] | None = None
+    run_id: str = ""
+
+
+def run(notebook: Path, *, params: Mapping[str, Any] | None = None, **options: Any) -> Run:
     """Run a notebook's stages and judge its gates; what is unchanged is not run again.
 
     Args:
         notebook: the notebook's path.
         params: values for its parameters; texts are read by the type of the notebook's own value.
-        stages: run these and what they need; all of them where empty.
-        force: run the stages asked for even where nothing changed.
-        jobs: how many at a time; default: the number of cores.
-        engine: ``local``; default: the project's setting.
-        on_change: is told the run's record each time that it changes.
-        run_id: the run's id, where somebody chose it beforehand.
+        options: the fields of ``Options``.
 
     Raises:
         NotebookError: when the notebook can't be read or cut into stages.
         UsageError: when a parameter, stage or engine isn't one.
+        SettingsError: when the project's folder can't be written to.
         KeyboardInterrupt: when it was interrupted; the run is on record as failed then.
     """
-    notebook = notebook.resolve()
-    page, pipeline = build.load(notebook)
-    settings = project.load(notebook.parent)
-    _check_engine(engine or settings.engine)
-    given = dict(params or {})
-    values = parameters.resolve(pipeline.params, given)
-    chosen = _choose(pipeline, stages)
-    for gate in pipeline.gates:
-        parse_all(gate.conditions, gate.model)
-    run_id = run_id or run_state.new_id()
-    with run_state.alive(settings, run_id):
-        return _Running(settings, notebook, page, pipeline, run_id).go(
-            values,
-            {name: values[name] for name in given},
-            chosen,
-            force=force,
-            jobs=jobs,
-            on_change=on_change,
-        )
+    return _Prepared(notebook, Options(**options)).run(dict(params or {}), "", "")
+
+
+def run_grid(notebook: Path, *, params: Mapping[str, str], **options: Any) -> tuple[Run, ...]:
+    """Run a notebook once for each combination of the values that ``params`` list: ``{"lr": "0.1,0.01"}``.
+
+    The runs share what they have in common, and are on record under one group where there are several. One that
+    fails doesn't keep the others from running.
+
+    Raises:
+        MlopsError: as ``run`` does; before any stage runs where a parameter is wrong.
+        KeyboardInterrupt: when it was interrupted; the runs that didn't begin are not on record.
+    """
+    prepared = _Prepared(notebook, Options(**options))
+    points = parameters.expand(prepared.pipeline.params, params)
+    if len(points) == 1:
+        return (prepared.run(points[0], "", ""),)
+    group = prepared.options.run_id or run_state.new_id()
+    return tuple(prepared.run(point, f"{group}-{number}", group) for number, point in enumerate(points, 1))
+
+
+class _Prepared:
+    """A notebook that was read and can run, with one set of parameters or several."""
+
+    def __init__(self, notebook: Path, options: Options) -> None:
+        self.options = options
+        self._path = notebook.resolve()
+        self._notebook, self.pipeline = build.load(self._path)
+        self._settings = project.load(self._path.parent)
+        engines.check(options.engine or self._settings.engine)
+        _check_stages(self.pipeline, options.stages)
+        for gate in self.pipeline.gates:
+            parse_all(gate.conditions, gate.model)
+
+    def run(self, given: dict[str, Any], run_id: str, group: str) -> Run:
+        values = parameters.resolve(self.pipeline.params, given)
+        run_id = run_id or self.options.run_id or run_state.new_id()
+        with _explained(self._settings), run_state.alive(self._settings, run_id):
+            running = _Running(self._settings, self._path, self._notebook, self.pipeline, run_id)
+            finished = running.go(values, {name: values[name] for name in given}, group, self.options)
+        with suppress(OSError):
+            housekeeping.sweep(self._settings)
+        return finished
 
 
 class _Running:
@@ -101,46 +136,40 @@ class _Running:
         self._run_id = run_id
         self._store: Store = open_store(settings)
 
-    def go(
-        self,
-        values: dict[str, Any],
-        overrides: dict[str, Any],
-        chosen: tuple[str, ...],
-        *,
-        force: bool,
-        jobs: int | None,
-        on_change: Callable[[Run], None] | None,
-    ) -> Run:
-        live = LiveRun(self._settings, self._first_record(values, chosen), on_change)
-        work = Stages(
-            notebook=self._notebook,
-            pipeline=self._pipeline,
+    def go(self, values: dict[str, Any], overrides: dict[str, Any], group: str, options: Options) -> Run:
+        plans = Plans(
+            self._notebook,
+            self._pipeline,
             name=pages.name_of(self._pipeline),
             folder=self._path.parent,
             params=values,
-            overrides=overrides,
             store=self._store,
-            engine=self._engine(),
-            live=live,
-            force=force,
         )
-        upstream = {name: self._pipeline.stage(name).upstream for name in chosen}
+        chosen = planner.selection(self._pipeline, options.stages, plans.needs)
+        live = LiveRun(self._settings, self._first_record(values, chosen, group), options.on_change)
+        engine: Engine | None = None
         try:
-            run_graph(
-                upstream,
-                work.do,
-                jobs=jobs or min(_cores(), max(1, len(chosen))),
-                on_skipped=lambda name, cause: live.update_stage(
-                    name, status="skipped", reason=f"stage {cause} failed"
-                ),
-                on_interrupt=work.engine.stop,
+            engine = self._engine(options.engine or self._settings.engine)
+            work = Stages(
+                plans=plans,
+                overrides=overrides,
+                store=self._store,
+                engine=engine,
+                live=live,
+                locks=self._settings.state / "locks",
+                force=options.force,
             )
+            run_rounds(work, set(chosen), jobs=options.jobs or min(_cores(), max(1, len(plans.order))))
             return self._finish(live, work)
         except BaseException as error:
-            _give_up(live, error)
+            with suppress(OSError):
+                _give_up(live, error)
             raise
+        finally:
+            if engine is not None:
+                engine.close()
 
-    def _first_record(self, values: dict[str, Any], chosen: tuple[str, ...]) -> Run:
+    def _first_record(self, values: dict[str, Any], chosen: Sequence[str], group: str) -> Run:
         stages = tuple(
             StageRun(name=stage.name, status="pending")
             if stage.name in chosen
@@ -158,24 +187,25 @@ class _Running:
             environment=objects.put_bytes(canonical_json(environment.snapshot())),
             commit=commit_of(self._path.parent),
             suggested=self._pipeline.suggested,
+            group=group,
             created_at=stamp.now(),
             author=stamp.author(),
         )
 
-    def _engine(self) -> Local:
+    def _engine(self, name: str) -> Engine:
         """Compile the notebook into the run's own folder, where no other run writes."""
         folder = run_state.folder(self._settings, self._run_id) / "pipeline"
         workdir = os.path.relpath(self._path.parent, folder)
         folder.mkdir(parents=True)
         files = compile_pipeline(self._notebook, self._pipeline, workdir=workdir, requirements="")
-        for name, content in files.items():
-            (folder / name).write_bytes(content)
-        return Local(folder, {RUN_VARIABLE: self._run_id, project.ROOT_VARIABLE: str(self._settings.root)})
+        for each, content in files.items():
+            (folder / each).write_bytes(content)
+        variables = {RUN_VARIABLE: self._run_id, project.ROOT_VARIABLE: str(self._settings.root)}
+        return engines.create(name, folder, variables, self._settings)
 
     def _finish(self, live: LiveRun, work: Stages) -> Run:
         failed = any(stage.status == "failed" for stage in live.run.stages)
-        order = [stage.name for stage in self._pipeline.stages if stage.name in work.done]
-        done = [work.done[name] for name in order]
+        done = [work.done[name] for name in work.plans.order if name in work.done]
         models = tuple(dict.fromkeys(model for execution in done for model in execution.models))
         live.update(
             datasets=tuple(dict.fromkeys(item for execution in done for item in execution.datasets)),
@@ -244,25 +274,27 @@ def _blocked(gate: Gate, version: int, run_id: str, reason: str) -> Evaluation:
     )
 
 
-def _choose(pipeline: Pipeline, names: Sequence[str]) -> tuple[str, ...]:
+def _check_stages(pipeline: Pipeline, names: Sequence[str]) -> None:
     known = [stage.name for stage in pipeline.stages]
     for name in names:
         if name not in known:
             error = NotFoundError.of("stage", name, known)
             raise UsageError(error.message, hint=error.hint)
-    return planner.selection(pipeline, names)
 
 
-def _check_engine(engine: str) -> None:
-    if engine not in ENGINES:
-        error = NotFoundError.of("engine", engine, ENGINES)
-        raise UsageError(error.message, hint=error.hint or f"one of {', '.join(ENGINES)}")
-    if engine == "ploomber":
-        raise NotAvailableYetError(
-            "engine ploomber", hint="jupyter mlops compile NB, then `ploomber build` in that folder"
-        )
-    if engine != "local":
-        raise NotAvailableYetError(f"engine {engine}", hint="use the engine local")
+@contextmanager
+def _explained(settings: Settings) -> Iterator[None]:
+    """Say in one line that the disk is full or read-only."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _UNWRITABLE:
+            raise
+        where = error.filename or settings.state
+        raise SettingsError(
+            f"{where} can't be written: {os.strerror(error.errno)}",
+            hint="make room there, or name a project folder that you may write to (--project DIR)",
+        ) from None
 
 
 def _relative(path: Path, root: Path) -> str:

@@ -3,174 +3,224 @@
 from __future__ import annotations
 
 import os
+import threading
 import uuid
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.errors import IntegrityError, MlopsError, NotFoundError
-from jupyter_mlops.execution import planner
-from jupyter_mlops.execution.reads import FileDigests, local_modules, tell_apart
+from jupyter_mlops.execution import locks, planner
+from jupyter_mlops.execution.reads import FileDigests, Snapshot, tell_apart
 from jupyter_mlops.notebook.tags import untagged
-from jupyter_mlops.pipeline import cache_key, environment
-from jupyter_mlops.pipeline.handoff import read_header
+from jupyter_mlops.pipeline.product import latest
+from jupyter_mlops.pipeline.storage import read_header
+from jupyter_mlops.records.base import digest_of
 from jupyter_mlops.records.ref import Ref
 from jupyter_mlops.records.run import StageError, StageExecution
 from jupyter_mlops.store import stamp
 from jupyter_mlops.store.files import copy_atomic
+from jupyter_mlops.workflows import validate
+from jupyter_mlops.workflows.validate import Again, Failure
 
 if TYPE_CHECKING:
-    from jupyter_mlops.execution.local import Local, Outcome
-    from jupyter_mlops.notebook.cells import Notebook
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from jupyter_mlops.execution.engines import Engine
+    from jupyter_mlops.execution.local import Outcome
+    from jupyter_mlops.pipeline.product import Header
     from jupyter_mlops.records.decision import Decision
-    from jupyter_mlops.records.pipeline import Pipeline, Stage
+    from jupyter_mlops.records.pipeline import Stage
     from jupyter_mlops.store.opened import Store
     from jupyter_mlops.workflows.live import LiveRun
+    from jupyter_mlops.workflows.plans import Plan, Plans
+
+_INTERRUPTED = StageError(type="Interrupted", message="the run was interrupted")
 
 
 @dataclass
 class Stages:
     """Do the stages of one run; ``done`` maps each finished stage to the execution that made its outputs.
 
-    ``folder`` is the notebook's own, ``overrides`` are the parameters that were given from outside.
+    ``overrides`` are the parameters that were given from outside, ``locks`` the folder of the locks between runs.
+    ``failed`` are the stages that didn't succeed, ``fresh`` those that ran in this run; ``again`` says of stages
+    that are to run again why.
     """
 
-    notebook: Notebook
-    pipeline: Pipeline
-    name: str
-    folder: Path
-    params: dict[str, Any]
+    plans: Plans
     overrides: dict[str, Any]
     store: Store
-    engine: Local
+    engine: Engine
     live: LiveRun
+    locks: Path
     force: bool = False
     done: dict[str, StageExecution] = field(default_factory=dict)
+    failed: dict[str, Failure] = field(default_factory=dict)
+    fresh: set[str] = field(default_factory=set)
+    again: dict[str, Again] = field(default_factory=dict)
+    paths: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._files = FileDigests(self.folder)
-        self._executed: set[str] = set()
+        self.files = FileDigests(self.plans.folder)
+        self._stopped = threading.Event()
+        self._attempts: dict[str, int] = {}
+        self._causes: dict[str, str] = {}
 
     @property
     def executed(self) -> bool:
         """Whether any stage had to run."""
-        return bool(self._executed)
+        return bool(self._attempts)
+
+    def stop(self) -> None:
+        """End what runs, and what waits for another run."""
+        self._stopped.set()
+        self.engine.stop()
 
     def do(self, name: str) -> bool:
         """Do one stage; return whether its outputs are in place."""
-        stage = self.pipeline.stage(name)
-        source = cache_key.source_of(self.notebook, self.pipeline, stage)
-        modules = local_modules(source.own, self.folder)
-        parts = cache_key.parts(
-            source,
-            params=self.params,
-            inputs=self._inputs(stage),
-            environment=environment.snapshot().digest,
-            modules={path: digest for path, (digest, _) in modules.items()},
-        )
-        key = cache_key.key_of(parts)
-        decision = self._decide(stage, key, parts)
-        if decision.verdict == planner.CACHED:
-            self._reuse(stage, decision, key)
+        above = self._above(name)
+        if name in self.done:
+            # In a later round a stage above may have run again.
+            again = validate.other_inputs(self.done[name], self._headers(above))
+            if again is None:
+                return True
+            self.again[name] = again
+            del self.done[name]
+        elif name in self.failed and name not in self.again:
+            return False
+        plan = self.plans.plan(name)
+        self.paths[name] = plan.paths
+        if self._reused(name, plan) is None:
             return True
-        paths = cache_key.named_paths(
-            (*source.own, *(text for _, text in modules.values())), self._seen_params(source)
-        )
-        return self._run(stage, key, parts, paths, "; ".join(decision.reasons))
+        with locks.held(self._lock(name, plan, above), self._stopped) as mine:
+            if not mine:
+                self._fail(name, _INTERRUPTED)
+                return False
+            # Another run may have made it while this one waited, or just before.
+            decision = self._reused(name, plan)
+            return decision is None or self._run(name, plan, decision)
 
-    def _decide(self, stage: Stage, key: str, parts: dict[str, str]) -> Decision:
-        ledger = self.store.ledger
-        name = f"{self.name}.{stage.name}"
-        same_key = [
-            record for record in ledger.find("stage", lookup=key) if isinstance(record, StageExecution)
-        ]
-        last = next(iter(ledger.find("stage", name=name, limit=1)), None)
-        return planner.decide(
+    def _reused(self, name: str, plan: Plan) -> Decision | None:
+        """Take a stage's outputs from the store; return why not, or None where that was done."""
+        stage = self.plans.pipeline.stage(name)
+        decision = planner.decide(
             stage,
-            parts,
-            same_key=same_key,
-            last=last if isinstance(last, StageExecution) else None,
-            digest=self._files.digest,
+            plan.parts,
+            same_key=self.plans.same_key(name, plan.key),
+            last=self.plans.last(name),
+            above=self._headers(self._above(name)),
+            digest=self._met_by(name),
+            standing=self._left_by(name),
             stored=self._stored,
-            force=self.force,
+            causes=self._causes,
+            force=self.force or (name in self.again and self.again[name].files),
         )
-
-    def _reuse(self, stage: Stage, decision: Decision, key: str) -> None:
+        if decision.verdict != planner.CACHED:
+            return decision
         execution = self.store.ledger.get(decision.evidence["execution"])
         assert isinstance(execution, StageExecution)  # noqa: S101 - the planner names one of these
-        target = self.engine.notebook(stage.name)
+        target = self.engine.notebook(name)
         copy_atomic(self.store.objects.path(execution.executed), target)
-        self.done[stage.name] = execution
+        self.done[name] = execution
+        self.failed.pop(name, None)
+        self.fresh.discard(name)
+        reason = self._reason(name, "; ".join(decision.reasons))
         self.live.update_stage(
-            stage.name, status="cached", reason="; ".join(decision.reasons), key=key, executed=str(target)
+            name, status="cached", reason=reason, key=plan.key, executed=str(target), error=None
         )
+        return None
 
-    def _run(
-        self, stage: Stage, key: str, parts: dict[str, str], paths: tuple[str, ...], reason: str
-    ) -> bool:
-        self._executed.add(stage.name)
-        target = self.engine.notebook(stage.name)
-        self.live.update_stage(stage.name, status="running", reason=reason, key=key)
-        for upstream in stage.upstream:
-            _link(self.store.objects.path(self.done[upstream].product), self.engine.product(upstream))
-        before = self._files.existing(paths)
+    def _run(self, name: str, plan: Plan, decision: Decision) -> bool:
+        why = "; ".join(decision.reasons)
+        reason = self._reason(name, why)
+        self._causes[name] = self.again[name].reason if name in self.again else why
+        self._attempts[name] = self._attempts.get(name, 0) + 1
+        target = self.engine.notebook(name)
+        self.live.update_stage(name, status="running", reason=reason, key=plan.key, error=None, cells_done=0)
+        above = self._above(name)
+        seen = {other: self.done[other] for other in above}
+        for other, execution in seen.items():
+            _link(self.store.objects.path(execution.product), self.engine.product(other))
+        before = self.files.snapshot(plan.paths)
         outcome = self.engine.execute(
-            stage, self.overrides, lambda done, total: self._progress(stage, done, total)
+            self.plans.pipeline.stage(name),
+            {**self.overrides, "upstream": {other: self._products(other) for other in above}},
+            lambda done, total: self.live.update_stage(name, cells_done=done, cells_total=total),
         )
         if outcome.error is None:
             try:
-                self.done[stage.name] = self._keep(stage, key, parts, before, paths, outcome)
-            except MlopsError as error:
+                self.done[name] = self._keep(name, plan, before, seen, outcome)
+            except (MlopsError, OSError) as error:
                 outcome = replace(outcome, error=StageError(type=type(error).__name__, message=str(error)))
+        elif self._stopped.is_set():
+            outcome = replace(outcome, error=_INTERRUPTED)
+        self._told(name, outcome, reason, target)
+        if outcome.error is not None:
+            products = {other: execution.product for other, execution in seen.items()}
+            self.failed[name] = Failure(outcome.error, products, plan.words, frozenset(plan.paths))
+        return outcome.error is None
+
+    def _told(self, name: str, outcome: Outcome, reason: str, target: Path) -> None:
+        if outcome.error is None:
+            self.failed.pop(name, None)
+            self.fresh.add(name)
         self.live.update_stage(
-            stage.name,
+            name,
             status="executed" if outcome.error is None else "failed",
             seconds=round(outcome.seconds, 3),
             executed=str(target) if target.is_file() else "",
             error=outcome.error,
+            kernel=outcome.kernel,
             reason=reason if outcome.attempts == 1 else f"{reason} ({outcome.attempts} attempts)",
         )
-        return outcome.error is None
 
     def _keep(
         self,
-        stage: Stage,
-        key: str,
-        parts: dict[str, str],
-        before: dict[str, str],
-        paths: tuple[str, ...],
+        name: str,
+        plan: Plan,
+        before: Snapshot,
+        seen: dict[str, StageExecution],
         outcome: Outcome,
     ) -> StageExecution:
         """Put outputs into the store and then the execution on record: from here on the stage is done."""
-        product = self.engine.product(stage.name)
+        stage = self.plans.pipeline.stage(name)
+        product = self.engine.product(name)
         header = read_header(product)
-        reads, writes = tell_apart(before, self._files.existing(paths))
+        touched = tell_apart(before, self.files.snapshot(plan.paths), self.files)
+        plan = self.plans.plan(name, (pull.stage for pull in header.pulls.values()))
         objects = self.store.objects
         stored = objects.put_file(product)
         _link(objects.path(stored), product)
-        used = [self.done[name] for name in stage.upstream]
+        used = _used(stage, header, seen)
         datasets = (str(Ref("dataset", item.name, str(item.version))) for item in header.datasets)
-        cells = self.notebook.cells
+        cells = self.plans.notebook.cells
         execution = StageExecution(
-            key=key,
-            parts=parts,
-            pipeline=self.name,
-            stage=stage.name,
+            key=plan.key,
+            parts=plan.parts,
+            pipeline=self.plans.name,
+            stage=name,
             source="\n\n".join(untagged(cells[index].source) for index in stage.cells),
             cells=stage.cells,
-            params=self.params,
+            params=self.plans.params,
             upstream={item.stage: item.product for item in used},
-            reads={**reads, **header.reads},
-            writes=writes,
+            reads={**touched.reads, **header.reads},
+            writes=touched.writes,
+            left=touched.left,
+            found=touched.found,
             product=stored,
-            outputs=header.variables,
-            executed=objects.put_file(self.engine.notebook(stage.name)),
+            outputs={variable: header.component(variable).digest for variable in header.variables},
+            deleted=header.deleted,
+            lost=tuple(sorted(header.tombstones)),
+            pulls=header.pulls,
+            absent=self._absent(plan, header, seen),
+            executed=objects.put_file(self.engine.notebook(name)),
             seconds=round(outcome.seconds, 3),
             datasets=header.datasets,
             upstream_datasets=header.upstream_datasets,
             models=header.models,
             metrics=header.metrics,
             run_id=self.live.run.run_id,
+            attempt=self._attempts[name],
             parents=tuple(dict.fromkeys([*(str(item.ref) for item in used), *datasets])),
             created_at=stamp.now(),
             author=stamp.author(),
@@ -178,16 +228,62 @@ class Stages:
         self.store.ledger.append(execution)
         return execution
 
-    def _inputs(self, stage: Stage) -> dict[str, str]:
-        found = {}
-        for variable in stage.inputs:
-            producer = stage.producers.get(variable, "")
-            if producer in self.done:
-                found[variable] = self.done[producer].outputs.get(variable, "not bound")
-        return found
+    def _absent(self, plan: Plan, header: Header, seen: dict[str, StageExecution]) -> tuple[str, ...]:
+        """Return what the stage looked for in vain, and which names it may have read as setup cells gave them."""
+        headers = [planner.header_of(execution) for execution in seen.values()]
+        given = {name for name in plan.given if name not in header.pulls and latest(name, headers) is None}
+        return tuple(sorted({*header.absent, *given}))
 
-    def _seen_params(self, source: cache_key.Source) -> dict[str, Any]:
-        return {name: self.params[name] for name in cache_key.visible_params(source, self.params)}
+    def _above(self, name: str) -> tuple[str, ...]:
+        """Return the stages above that are done, in page order."""
+        return tuple(other for other in self.plans.above(name) if other in self.done)
+
+    def _headers(self, names: tuple[str, ...]) -> list[Header]:
+        return [planner.header_of(self.done[name]) for name in names if name in self.done]
+
+    def _products(self, name: str) -> dict[str, str]:
+        folder = self.engine.folder
+        return {
+            "nb": str(self.engine.notebook(name).relative_to(folder)),
+            "data": str(self.engine.product(name).relative_to(folder)),
+        }
+
+    def _lock(self, name: str, plan: Plan, above: tuple[str, ...]) -> Path:
+        """Return the lock of a stage with what it takes: two runs that would do the same have the same."""
+        taken = {other: self.done[other].outputs for other in self.plans.taken_from[name] if other in above}
+        exclusive = not self.force and self.plans.pipeline.stage(name).options.cache
+        own = "" if exclusive else self.live.run.run_id
+        return self.locks / digest_of([self.plans.name, name, plan.key, taken, own])
+
+    def _met_by(self, name: str) -> Callable[[str], str | None]:
+        """Return how a stage asks for a file: as the stages above left it, whatever became of it below."""
+        left: dict[str, str] = {}
+        for other in self._above(name):
+            left.update(self.done[other].left)
+        return lambda path: left[path] if path in left else self.files.digest(path)
+
+    def _left_by(self, name: str) -> Callable[[str, str | None], str | None]:
+        """Return how a stage's own files stand: what a stage below made of one counts as how it was left."""
+        order = self.plans.order
+        below = [self.plans.last(other) for other in order[order.index(name) + 1 :]]
+
+        def standing(path: str, left: str | None) -> str | None:
+            now, became = self.files.digest(path), left
+            for execution in below:
+                if now == became:
+                    break
+                if execution is not None and execution.found.get(path) == became:
+                    became = execution.left.get(path, became)
+            return left if now is not None and now == became and left is not None else now
+
+        return standing
+
+    def _reason(self, name: str, why: str) -> str:
+        return f"ran again: {self.again[name].reason}" if name in self.again else why
+
+    def _fail(self, name: str, error: StageError) -> None:
+        self.failed[name] = Failure(error, {}, frozenset(), frozenset())
+        self.live.update_stage(name, status="failed", error=error)
 
     def _stored(self, digest: str) -> bool:
         """Say whether a content is in the store, and still what it was."""
@@ -201,8 +297,11 @@ class Stages:
             return False
         return True
 
-    def _progress(self, stage: Stage, done: int, total: int) -> None:
-        self.live.update_stage(stage.name, cells_done=done, cells_total=total)
+
+def _used(stage: Stage, header: Header, seen: dict[str, StageExecution]) -> list[StageExecution]:
+    """Return the executions that a stage's outputs hang on: what it took, and what the graph has above it."""
+    taken = {pull.stage for pull in header.pulls.values()} | set(stage.upstream)
+    return [execution for name, execution in seen.items() if name in taken]
 
 
 def _link(source: Path, target: Path) -> None:

@@ -11,7 +11,7 @@ from rich.table import Table
 from jupyter_mlops.records.base import to_builtins
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from rich.console import Console
     from rich.progress import Progress, TaskID
@@ -26,14 +26,15 @@ MARKS = {
     "skipped": "skipped",
     "running": "running",
 }
+_WIDEST = 40
 _SETTLED = ("executed", "cached", "failed", "skipped")
 
 
 @contextmanager
 def progress(console: Console) -> Iterator[Callable[[Run], None]]:
-    """Show a run's progress until the block ends: bars in a terminal, else a line for each change."""
+    """Show the progress of runs until the block ends: bars in a terminal, else a line for each change."""
     if not console.is_terminal:
-        yield _Lines(console)
+        yield _Each(console, lambda: _Lines(console))
         return
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -46,13 +47,29 @@ def progress(console: Console) -> Iterator[Callable[[Run], None]]:
         TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=console) as bars:
-        yield _Bars(bars)
+        yield _Each(console, lambda: _Bars(bars))
 
 
-def document(run: Run) -> dict[str, Any]:
-    """Return the document of ``--json``."""
-    built: dict[str, Any] = to_builtins(run)
-    return built
+def document(runs: Sequence[Run]) -> dict[str, Any]:
+    """Return the document of ``--json``: one run as it is, several as a list under ``runs``."""
+    built: list[dict[str, Any]] = to_builtins(list(runs))
+    return built[0] if len(built) == 1 else {"group": runs[0].group, "runs": built}
+
+
+def table(console: Console, runs: Sequence[Run], varied: Iterable[str]) -> None:
+    """Print the runs of a grid side by side: what differs between their parameters, and what came of it."""
+    names = [name for name in varied if len({repr(run.params[name]) for run in runs}) > 1]
+    metrics = list(dict.fromkeys(name for run in runs for name in run.metrics))
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for title in (*names, *metrics):
+        shown.add_column(escape(title), justify="right")
+    for title in ("run", "status"):
+        shown.add_column(title)
+    for run in runs:
+        values = [escape(_short(run.params[name])) for name in names]
+        figures = [f"{run.metrics[name]:.6g}" if name in run.metrics else "" for name in metrics]
+        shown.add_row(*values, *figures, run.run_id, _verdict(run))
+    console.print(shown)
 
 
 def summary(console: Console, run: Run) -> None:
@@ -75,8 +92,7 @@ def summary(console: Console, run: Run) -> None:
         console.print(f"gate     {escape(gate.model)}/{gate.version}: {verdict}")
         for condition in gate.conditions:
             console.print(f"           {escape(_condition(condition))}", soft_wrap=True)
-    style = "green" if run.status == "succeeded" else "bold red"
-    console.print(f"run      {run.run_id}: [{style}]{run.status}[/]")
+    console.print(f"run      {run.run_id}: {_verdict(run)}")
 
 
 def failures(console: Console, run: Run) -> None:
@@ -95,6 +111,33 @@ def failures(console: Console, run: Run) -> None:
             console.print(f"       {escape(line)}", soft_wrap=True)
         if stage.executed:
             console.print(f"       executed notebook: {escape(stage.executed)}", soft_wrap=True)
+
+
+class _Each:
+    """Show runs one after the other, each in a view of its own; say first what is particular about it."""
+
+    def __init__(self, console: Console, new_view: Callable[[], Callable[[Run], None]]) -> None:
+        self._console = console
+        self._new_view = new_view
+        self._views: dict[str, Callable[[Run], None]] = {}
+
+    def __call__(self, run: Run) -> None:
+        if run.run_id not in self._views:
+            self._views[run.run_id] = self._new_view()
+            self._introduce(run, is_first=len(self._views) == 1)
+        self._views[run.run_id](run)
+
+    def _introduce(self, run: Run, *, is_first: bool) -> None:
+        if run.suggested and is_first:
+            stages = ", ".join(stage.name for stage in run.stages)
+            self._console.print(
+                f"no cell is tagged, so these stages are suggested: {escape(stages)}"
+                f" (jupyter mlops suggest {escape(run.notebook)} --write keeps them)",
+                soft_wrap=True,
+            )
+        if run.group:
+            values = ", ".join(f"{name}={_short(value)}" for name, value in run.params.items())
+            self._console.print(f"run {run.run_id}: {escape(values)}", soft_wrap=True)
 
 
 class _Lines:
@@ -144,6 +187,17 @@ class _Bars:
         self._bars.update(task, completed=done, total=total, note=note, visible=True)
         if settled and bar.start_time is not None:
             self._bars.stop_task(task)
+
+
+def _verdict(run: Run) -> str:
+    if run.status == "succeeded" and any(not gate.passed for gate in run.gates):
+        return "[bold red]blocked[/]"
+    return f"[{'green' if run.status == 'succeeded' else 'bold red'}]{run.status}[/]"
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"
 
 
 def _mark(stage: StageRun) -> str:

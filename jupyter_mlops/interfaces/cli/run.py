@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command("run")
 @click.argument("notebook", type=click.Path(path_type=Path))
-@click.option("-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter.")
+@click.option("-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter; NAME=A,B runs both.")
 @click.option("--stage", "stages", multiple=True, metavar="NAME", help="Run this stage, and what it needs.")
 @click.option("--force", is_flag=True, help="Run even what is unchanged.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Stages at a time (default: the number of cores).")
@@ -34,22 +34,26 @@ def command(
 ) -> int:
     """Run a notebook's stages; what is unchanged is not run again.
 
-    Exits with 1 where a stage failed or a gate blocked.
+    Several values of a parameter (-p lr=0.1,0.01) make a run for each; a value with a comma stands in quotes
+    (-p 'name="a,b"'). Exits with 1 where a stage failed or a gate blocked.
     """
     from jupyter_mlops.interfaces.cli import _run_view as view
     from jupyter_mlops.pipeline.parameters import from_options
-    from jupyter_mlops.workflows.run import blocked, run
+    from jupyter_mlops.workflows.run import blocked, run_grid
 
     given = from_options(params)
     signal.signal(signal.SIGTERM, _interrupt)
     with view.progress(console(stderr=True)) as on_change:
-        finished = run(notebook, params=given, stages=stages, on_change=on_change, run_id=run_id, **options)
+        runs = run_grid(notebook, params=given, stages=stages, on_change=on_change, run_id=run_id, **options)
     if as_json:
-        emit(view.document(finished))
+        emit(view.document(runs))
+    elif len(runs) == 1:
+        view.summary(console(), runs[0])
     else:
-        view.summary(console(), finished)
-    view.failures(console(stderr=True), finished)
-    return 1 if finished.status == "failed" or blocked(finished) else 0
+        view.table(console(), runs, given)
+    for finished in runs:
+        view.failures(console(stderr=True), finished)
+    return 1 if any(finished.status == "failed" or blocked(finished) for finished in runs) else 0
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -54,10 +54,25 @@ def test_a_file_in_a_folder_changes_the_folder_s_digest(tmp_path: Path) -> None:
     assert files.digest("data") != before
 
 
-def test_what_changed_while_the_stage_ran_it_wrote() -> None:
-    reads, writes = tell_apart({"a": "1", "b": "1", "gone": "1"}, {"a": "1", "b": "2", "new": "1"})
-    assert reads == {"a": "1"}
-    assert writes == ("b", "new")
+def test_what_changed_while_the_stage_ran_it_wrote(tmp_path: Path) -> None:
+    texts = ["a", "b", "gone", "new", "same", "out/"]
+    for name in ("a", "b", "gone", "same"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "old").write_text("old")
+    files = FileDigests(tmp_path)
+    before = files.snapshot(texts)
+    (tmp_path / "b").write_text("other")
+    (tmp_path / "new").write_text("new")
+    (tmp_path / "gone").unlink()
+    # Written again with the same content, it is written all the same.
+    os.utime(tmp_path / "same", (1, 1))
+    (tmp_path / "out" / "1.txt").write_text("1")
+    touched = tell_apart(before, files.snapshot(texts), files)
+    assert touched.reads == {"a": before.named["a"]}
+    assert touched.writes == ("b", "new", "out/", "out/1.txt", "same")
+    assert touched.left == {name: files.digest(name) for name in ("b", "new", "out/1.txt", "same")}
+    assert touched.found == {"b": before.named["b"], "same": before.named["same"]}
 
 
 def test_modules_beside_the_notebook_count_with_what_they_import(tmp_path: Path) -> None:

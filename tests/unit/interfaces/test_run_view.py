@@ -92,6 +92,6 @@ def test_a_terminal_gets_a_bar_a_stage() -> None:
 
 
 def test_the_document_is_the_record() -> None:
-    document = view.document(RUN)
+    document = view.document([RUN])
     assert document["stages"][1]["error"]["cell"] == 4
     assert list(document["models"]) == [{"name": "churn", "version": 3}]

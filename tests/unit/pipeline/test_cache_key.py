@@ -24,7 +24,7 @@ def parts(stage: str, *cells: str, params: dict[str, Any] | None = None, **chang
     notebook = parse(notebooks.text(*cells), "n.ipynb")
     pipeline = analyse(notebook)
     source = cache_key.source_of(notebook, pipeline, pipeline.stage(stage))
-    given_parts = {"inputs": {"rows": "f1"}, "environment": "e", "modules": {}, **changes}
+    given_parts = {"environment": "e", "modules": {}, **changes}
     return cache_key.parts(source, params={**pipeline.params, **(params or {})}, **given_parts)
 
 
@@ -78,18 +78,34 @@ def test_a_parameter_in_a_string_or_magic_counts() -> None:
     assert "parameter seed" in parts("train", *cells)
 
 
-def test_inputs_modules_and_environment_are_told_by_name() -> None:
+def test_modules_and_environment_are_told_by_name() -> None:
     base = parts("train", *BASE)
-    assert cache_key.explain(base, parts("train", *BASE, inputs={"rows": "f2"})) == (
-        "input rows from load changed",
-    )
+    with_module = parts("train", *BASE, modules={"helpers.py": "1"})
     assert cache_key.explain(base, parts("train", *BASE, environment="x")) == ("environment changed",)
-    assert cache_key.explain(base, parts("train", *BASE, modules={"helpers.py": "1"})) == (
-        "module helpers.py is new",
+    assert cache_key.explain(base, with_module) == ("module helpers.py is new",)
+    assert cache_key.explain(with_module, base) == ("module helpers.py is gone",)
+
+
+def test_a_record_in_another_form_says_nothing_else() -> None:
+    base = parts("train", *BASE)
+    before = {"code": "other", "wiring": "1"}
+    assert cache_key.explain(before, base) == (
+        "jupyter-mlops keeps a stage's outputs in another form now",
     )
-    assert cache_key.explain(parts("train", *BASE, modules={"helpers.py": "1"}), base) == (
-        "module helpers.py is gone",
-    )
+
+
+def test_functions_of_the_stages_that_it_takes_from_show_it_their_parameters() -> None:
+    notebook = parse(notebooks.text(*BASE), "n.ipynb")
+    pipeline = analyse(notebook)
+    stage = pipeline.stage("report")
+    alone = cache_key.source_of(notebook, pipeline, stage, ())
+    assert cache_key.visible_params(alone, pipeline.params) == ()
+    taken = cache_key.source_of(notebook, pipeline, stage, ("load",))
+    assert cache_key.visible_params(taken, pipeline.params) == ("lr",)
+
+
+def test_words_of_a_shell_command_may_be_paths() -> None:
+    assert {"a.csv", "b.csv", "wc"} <= set(cache_key.named_paths(["!cat a.csv | wc > b.csv"], {}))
 
 
 def test_every_character_of_a_magic_s_body_counts() -> None:
