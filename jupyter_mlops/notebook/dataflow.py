@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from jupyter_mlops.errors import DataflowError, NotFoundError
 from jupyter_mlops.notebook import graph, known
@@ -51,15 +51,33 @@ def place(finding: Diagnostic) -> str:
     return f"cell {finding.cell}, line {finding.line}: " if finding.line else f"cell {finding.cell}: "
 
 
+class Examined(NamedTuple):
+    """Hold a pipeline as far as it goes, what is wrong with it, and the pairs of stages best left as one.
+
+    ``fragile`` are pairs of which the first passes to the second what another process may show otherwise: a
+    figure that is drawn over several cells, an iterator that is partly used up.
+    """
+
+    pipeline: Pipeline
+    findings: list[Diagnostic]
+    fragile: list[tuple[str, str]]
+
+
 def examine(notebook: Notebook) -> tuple[Pipeline, list[Diagnostic]]:
     """Return the pipeline as far as it goes, and what is wrong with it in page order."""
+    found = examined(notebook)
+    return found.pipeline, found.findings
+
+
+def examined(notebook: Notebook) -> Examined:
+    """Return all that the analysis says of a notebook."""
     if notebook.language not in ("python", "ipython", ""):
         finding = Diagnostic(
             rule="MLO100",
             message=f"the notebook's language is {notebook.language}",
             mend="only Python notebooks become pipelines",
         )
-        return Pipeline(notebook=notebook.name), [finding]
+        return Examined(Pipeline(notebook=notebook.name), [finding], [])
     made = plan(notebook)
     versions = _follow(made, made.events)
     findings = [*made.findings, *versions.findings, *_undefined(made, versions, made.events)]
@@ -78,9 +96,8 @@ def examine(notebook: Notebook) -> tuple[Pipeline, list[Diagnostic]]:
         gates=tuple(made.gates),
     )
     unique = {(f.rule, f.cell, f.line, f.message): graph.with_mend(f, stages) for f in findings}
-    return pipeline, sorted(
-        unique.values(), key=lambda f: (-1 if f.cell is None else f.cell, f.line or 0, f.rule)
-    )
+    in_order = sorted(unique.values(), key=lambda f: (-1 if f.cell is None else f.cell, f.line or 0, f.rule))
+    return Examined(pipeline, in_order, _fragile(versions))
 
 
 def _follow(made: Plan, events: dict[int, tuple[Event, ...]]) -> Versions:
@@ -174,6 +191,17 @@ def _unpassable(versions: Versions) -> list[Diagnostic]:
                     )
                 )
     return found
+
+
+def _fragile(versions: Versions) -> list[tuple[str, str]]:
+    return sorted(
+        {
+            (need.version.stage, stage)
+            for stage, needs in versions.needs.items()
+            for need in needs.values()
+            if need.version.kind in known.FRAGILE
+        }
+    )
 
 
 def _unknown_after(made: Plan) -> list[Diagnostic]:

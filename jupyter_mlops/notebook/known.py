@@ -83,6 +83,8 @@ FILE_MODULES = frozenset({"io", "gzip", "bz2", "lzma", "codecs", "os", "tokenize
 RETURNS_ITSELF = words("fit partial_fit set_params train eval to cuda cpu requires_grad_ compile")
 # Kinds of objects that change whenever they are used.
 LIVE = frozenset({"random", "figure", "iterator", "generator"})
+# Kinds that pickle, but that a stage further on may find different: they are best used up where they are made.
+FRAGILE = frozenset({"figure", "iterator"})
 CONSTANTS = words("int float str bool len round abs hash ord chr repr format isinstance bytes complex")
 # Functions whose results share nothing with each other.
 DISTINCT = words("train_test_split random_split divmod array_split split hsplit vsplit partition")

@@ -10,9 +10,8 @@ import re
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.notebook import syntax, tags
-from jupyter_mlops.notebook.dataflow import examine
 from jupyter_mlops.notebook.rules import tree_findings
-from jupyter_mlops.notebook.suggest import suggest
+from jupyter_mlops.notebook.suggest import proposal
 from jupyter_mlops.records.pipeline import Diagnostic
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ _shell_install = re.compile(
 
 def check(notebook: Notebook) -> list[Diagnostic]:
     """Return all findings in page order; errors and warnings."""
-    _, findings = examine(suggest(notebook))
+    findings = proposal(notebook).examined.findings
     cells = [cell for cell in notebook.cells if cell.cell_type == "code" and not _is_aside(cell)]
     found = [*findings, *_order(cells)]
     parsed = {cell.index: tree for cell in cells if (tree := _tree(cell)) is not None}

@@ -49,8 +49,8 @@ def examine(document: str | bytes, name: str) -> tuple[Pipeline, list[Diagnostic
         NotebookError: when it is no notebook, or a tag can't be understood.
     """
     notebook = cells.parse(document, name)
-    pipeline, findings = dataflow.examine(suggest.suggest(notebook))
-    return _marked(pipeline, notebook), findings
+    found = suggest.proposal(notebook).examined
+    return _marked(found.pipeline, notebook), found.findings
 
 
 def graph(pipeline: Pipeline) -> dict[str, Any]:
@@ -118,8 +118,10 @@ def _first_line(source: str) -> str:
 
 
 def _build(notebook: Notebook) -> tuple[Notebook, Pipeline]:
-    tagged = suggest.suggest(notebook)
-    return tagged, _marked(dataflow.analyse(tagged), notebook)
+    found = suggest.proposal(notebook)
+    if found.examined.findings:
+        raise dataflow.failure(notebook.name, found.examined.findings)
+    return found.notebook, _marked(found.examined.pipeline, notebook)
 
 
 def _marked(pipeline: Pipeline, notebook: Notebook) -> Pipeline:

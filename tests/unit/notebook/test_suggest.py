@@ -50,7 +50,7 @@ def test_a_title_alone_still_gives_a_stage() -> None:
 
 def test_same_heading_twice_gives_two_stages() -> None:
     assert proposed(("md", "# A"), "x = sum([1])", ("md", "# A"), "y = sum([x])", ("md", "# !!"), "z = sum([y])") == [
-        "", "stage a", "", "stage a-2", "", "stage stage",
+        "", "stage a", "", "stage a-2", "", "stage work",
     ]  # fmt: skip
 
 
@@ -96,7 +96,7 @@ def test_a_tagged_notebook_is_left_alone() -> None:
         ("Step 2: **Features**", "features"),
         ("[Link](http://x.org/a)", "link"),
         ("Données brutes", "données-brutes"),
-        ("---", "stage"),
+        ("---", ""),
         ("a very long heading that goes on and on for ever", "a-very-long-heading-that-goes-on"),
     ],
 )
@@ -123,3 +123,65 @@ def test_writing_tags_changes_nothing_else(indent: int | None, ascii_only: bool,
         "mlops": {"kind": "stage", "name": "é"},
     }
     assert after == json.dumps(document, indent=indent, ensure_ascii=ascii_only) + end
+
+
+def names(*cells: CellSpec) -> list[str]:
+    tagged = suggest(parse(text(*cells), "a.ipynb"))
+    found = analyse(tagged)
+    return [stage.name for stage in found.stages]
+
+
+def test_many_headings_make_a_dozen_stages_by_the_headings_above() -> None:
+    cells: list[CellSpec] = [("md", "# All of it")]
+    for part in range(6):
+        cells.append(("md", f"## Part number {'abcdef'[part]}"))
+        for step in range(4):
+            cells += [
+                ("md", f"### step {'wxyz'[step]}{part}"),
+                f"v{part}{step} = sum([{step}])",
+                f"print(v{part}{step})",
+            ]
+    found = names(*cells)
+    assert 2 <= len(found) <= 12
+    assert len(set(found)) == len(found)
+    assert "part-number-a" in found
+
+
+def test_a_long_notebook_without_headings_is_cut_where_little_crosses() -> None:
+    cells = ["import math"]
+    for part in "abc":
+        cells += [f"{part} = sorted([3, 1])"] + [f"{part}.append(math.pi)\nprint({part})"] * 7
+    tagged = suggest(parse(text(*cells), "a.ipynb"))
+    found = analyse(tagged)
+    assert [stage.cells[0] for stage in found.stages] == [1, 9, 17]
+    assert all(stage.inputs == () for stage in found.stages)
+
+
+def test_a_figure_drawn_over_several_cells_stays_in_one_stage() -> None:
+    assert names(
+        "import matplotlib.pyplot as plt", ("md", "# A"), "fig, ax = plt.subplots()", ("md", "# B"), "ax.plot([1])", ("md", "# C"), "print(sum([1]))"
+    ) == ["a", "c"]  # fmt: skip
+
+
+def test_a_definition_that_hides_a_builtin_stays_where_it_is() -> None:
+    assert proposed("x = max([1])", ("md", "# B"), "def max(a):\n    return 0", "print(max([1]))") == [
+        "stage load", "", "stage b", "stage b",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        "@registry.add\ndef f():\n    return 1",
+        "def f(a=print()):\n    return 1",
+        "class A:\n    n = sum([1])",
+    ],
+)
+def test_a_definition_that_runs_code_stays_where_it_is(late: str) -> None:
+    assert proposed("registry = set()", "x = sum([1])", ("md", "# B"), late, "print(x)")[3] == "stage b"
+
+
+def test_what_we_propose_we_do_not_refuse() -> None:
+    assert proposed(
+        "from os import path", "x = sum([1])", ("md", "# B"), "from os import path", "class A(path.__class__):\n    pass", "print(A)"
+    ) == ["setup", "stage load", "", "stage b", "stage b", "stage b"]  # fmt: skip
