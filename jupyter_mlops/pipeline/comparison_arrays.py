@@ -230,7 +230,7 @@ def _extension(  # noqa: PLR0911 - a kind of array each
         return found or array(comparer, np.asarray(left.codes), np.asarray(right.codes), f"{path}.codes")
     if isinstance(left.dtype, pd.DatetimeTZDtype | pd.PeriodDtype):
         return array(comparer, left.asi8, right.asi8, path)
-    if isinstance(left.dtype, np.dtype):
+    if isinstance(left.dtype, np.dtype) or isinstance(left, pd.arrays.NumpyExtensionArray):
         return array(comparer, left.to_numpy(), right.to_numpy(), path)
     missing, missing_too = (np.asarray(side.isna()) for side in (left, right))
     found = array(comparer, missing, missing_too, f"{path}.isna()")

@@ -17,7 +17,7 @@ import threading
 import types
 import uuid
 import weakref
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -132,6 +132,10 @@ def state_of(value: Any) -> dict[str, Any] | None:
                 fields[name] = getattr(value, place)
             except Exception:  # noqa: BLE001, S112 - a slot that is empty, or a property in its way
                 continue
+    for kind, name in ((defaultdict, "default_factory"), (deque, "maxlen")):
+        if isinstance(value, kind):
+            seen = True
+            fields[name] = getattr(value, name)
     names = getattr(type(value), "__struct_fields__", None)
     if isinstance(names, tuple):
         seen = True

@@ -6,6 +6,7 @@ has run the setup cells only.
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import pickle
@@ -20,11 +21,12 @@ from jupyter_mlops.records.base import Value
 
 if TYPE_CHECKING:
     import types
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 INDEX = "index.json"
 LOGGED = "logged.json"
 _PROTOCOL = 5
+_Cached = type(functools.lru_cache(len))
 
 
 class Logged(Value, frozen=True, kw_only=True):
@@ -190,12 +192,22 @@ def _read_values(names: Sequence[str], products: Sequence[Path], namespace: dict
     return {name: above.take(name) for name in names if above.find(name) is not None}
 
 
+def _cached(function: Callable[..., Any], maxsize: int | None, typed: bool) -> Any:
+    return functools.lru_cache(maxsize=maxsize, typed=typed)(function)
+
+
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no types
     """Pickle by value, and a notebook's function without the variables it reads: they are compared by themselves."""
 
     def __init__(self, file: io.BufferedWriter, namespace: dict[str, Any]) -> None:
         super().__init__(file, protocol=_PROTOCOL)
         self._namespace = namespace
+
+    def reducer_override(self, obj: Any) -> Any:
+        """Reduce a cached function to what it caches; the cache isn't content."""
+        if isinstance(obj, _Cached):
+            return _cached, (obj.__wrapped__, *obj.cache_parameters().values())
+        return super().reducer_override(obj)
 
     def _dynamic_function_reduce(self, func: types.FunctionType) -> Any:
         reduced = super()._dynamic_function_reduce(func)
