@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.execution.executed import error_in
 from jupyter_mlops.execution.local import FIXED_ENVIRONMENT, Outcome
-from jupyter_mlops.execution.warm.process import die_with_parent, end_all_below
+from jupyter_mlops.execution.processes import die_with_parent, end_all_below
 from jupyter_mlops.pipeline.layout import PRODUCTS
 from jupyter_mlops.records.run import StageError
 

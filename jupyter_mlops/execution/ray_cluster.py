@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 LOCAL = "local"
 # Before it is loaded. The last leaves CUDA_VISIBLE_DEVICES alone in tasks that ask for no GPU, as a local run does.
-_QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_DEDUP_LOGS": "0"}
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
 
 
 class RayCluster:
@@ -111,20 +114,7 @@ class RayCluster:
                 os.environ.update({name: os.environ.get(name, value) for name, value in _QUIET.items()})
                 import ray
 
-                here = {"include_dashboard": False} if self._address == LOCAL else {}
-                try:
-                    ray.init(
-                        address=self._address,
-                        log_to_driver=False,
-                        logging_level="ERROR",
-                        namespace="mlops",
-                        **here,
-                    )
-                except (ConnectionError, ValueError) as error:
-                    raise SettingsError(
-                        f"ray_address = {self._address!r}: {str(error).splitlines()[0]}",
-                        hint="start a cluster there (ray start --head), or leave the setting out",
-                    ) from None
+                _join(ray, self._address)
                 self._ray = ray
             return self._ray
 
@@ -160,6 +150,27 @@ class RayCluster:
         product.unlink(missing_ok=True)
         if result.product:
             _link(self._objects.path(result.product), product)
+
+
+def _join(ray: Any, address: str) -> None:
+    """Join the cluster at an address, or start one; twice, for on a busy machine Ray may give up on its own one.
+
+    Raises:
+        SettingsError: when there is none.
+    """
+    here = {"include_dashboard": False} if address == LOCAL else {}
+    for last in (address != LOCAL, True):
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level="ERROR", namespace="mlops", **here)
+        except Exception as error:  # noqa: BLE001, PERF203 - Ray raises bare ones for a node that doesn't come up
+            ray.shutdown()
+            if last:
+                raise SettingsError(
+                    f"no Ray cluster at ray_address = {address!r}: {str(error).splitlines()[0]}",
+                    hint="start one there (ray start --head), or leave the setting out",
+                ) from None
+        else:
+            return
 
 
 def _link(source: Path, target: Path) -> None:
