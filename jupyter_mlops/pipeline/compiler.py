@@ -11,9 +11,12 @@ from jupyter_mlops.notebook.tags import untagged
 from jupyter_mlops.pipeline import pages
 from jupyter_mlops.pipeline.bindings import last_bindings, top_level_names
 from jupyter_mlops.pipeline.layout import GENERATED, MARKER, PRODUCTS, RESERVED, SOURCE_KEY
+from jupyter_mlops.pipeline.wanted import Words
 from jupyter_mlops.records.base import canonical_json
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from jupyter_mlops.notebook.cells import Cell, Notebook
     from jupyter_mlops.records.pipeline import Pipeline, Stage
 
@@ -74,6 +77,7 @@ class _StageCells:
         self._pipeline = pipeline
         self._stage = stage
         self._workdir = workdir
+        self._words = Words(notebook, pipeline)
         self._cells: list[dict[str, Any]] = []
 
     def build(self) -> list[dict[str, Any]]:
@@ -84,24 +88,43 @@ class _StageCells:
         self._add("code", f"{_IMPORT}\n\n{call}", GENERATED)
         params = _params_cells(self._notebook)
         first = params[0].index if params else -1
-        for index in pipeline.setup:
-            if index < first:
-                self._add_original(cells[index])
+        self._add_setup(index for index in pipeline.setup if index < first)
         self._add_parameters(params)
         self._add("code", "_mlops.bind(globals())", GENERATED)
-        for index in pipeline.setup:
-            if index > first:
-                self._add_original(cells[index])
-        order = [other.name for other in pipeline.stages]
-        above = order[: order.index(stage.name)]
-        self._add("code", _call("load", order=above), GENERATED)
-        stage_cells = [cells[index] for index in stage.cells]
-        for cell in stage_cells:
-            self._add_original(cell)
-        bound = {name for cell in stage_cells for name in top_level_names(cell)}
-        places = last_bindings(stage_cells, sorted({*bound, *stage.outputs}))
-        self._add("code", f"{_IMPORT}\n\n{_call('publish', places=places)}", GENERATED)
+        begin = max(stage.cells[0], first)
+        self._add_setup(index for index in pipeline.setup if first < index < begin)
+        self._add("code", _call("load", **self._load()), GENERATED)
+        # A setup cell between two of the stage's own takes its turn there; one below the stage is not for it.
+        inner = [index for index in pipeline.setup if begin <= index <= stage.cells[-1]]
+        for index in sorted((*stage.cells, *inner)):
+            self._add_original(cells[index])
+            if index in inner:
+                self._add("code", _call("define", names=sorted(top_level_names(cells[index]))), GENERATED)
+        self._add("code", f"{_IMPORT}\n\n{_call('publish', **self._publish())}", GENERATED)
         return self._cells
+
+    def _load(self) -> dict[str, Any]:
+        known, stage = self._words, self._stage
+        above = [other.name for other in known.above(stage)]
+        return {
+            "order": above,
+            "since": known.since(stage) if above else {},
+            "shadowed": known.shadowed(),
+            "words": known.state_words(),
+            "varying": [] if above else known.varying(),
+        }
+
+    def _publish(self) -> dict[str, Any]:
+        known, stage = self._words, self._stage
+        if not known.below(stage):
+            return {"last": True}
+        unwanted = known.unwanted(stage)
+        kept = sorted({*known.bound(stage), *stage.outputs}.difference(unwanted))
+        return {"places": last_bindings(known.cells(stage), kept), "unwanted": unwanted}
+
+    def _add_setup(self, indexes: Iterable[int]) -> None:
+        for index in indexes:
+            self._add_original(self._notebook.cells[index])
 
     def _add_parameters(self, params: list[Cell]) -> None:
         stage = self._stage
@@ -161,7 +184,7 @@ def _call(function: str, *arguments: Any, **named: Any) -> str:
     positional = [_literal(value) for value in arguments] or ["globals()"]
     parts = [
         *positional,
-        *(f"{name}={_literal(value)}" for name, value in named.items() if value not in ([], {})),
+        *(f"{name}={_literal(value)}" for name, value in named.items() if value not in ([], {}, False)),
     ]
     line = f"_mlops.{function}({', '.join(parts)})"
     if len(line) <= 100:  # noqa: PLR2004 - a line that fits a notebook's cell

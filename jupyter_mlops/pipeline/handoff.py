@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -16,16 +17,18 @@ from typing import TYPE_CHECKING, Any
 from jupyter_mlops.pipeline import leaving, restoring, session, setup_state, storage, watching
 from jupyter_mlops.pipeline.above import Above, is_pseudo, refuse
 from jupyter_mlops.pipeline.layout import MARKER, RESERVED
-from jupyter_mlops.pipeline.leaving import Baseline, Leaving
+from jupyter_mlops.pipeline.facets import Start, start_of
+from jupyter_mlops.pipeline.leaving import Baseline, Leaving, Left
 from jupyter_mlops.pipeline.namespace import Namespace, move_into, running_shell
 from jupyter_mlops.pipeline.pickling import Scope
+from jupyter_mlops.pipeline.process_state import ProcessState
 from jupyter_mlops.pipeline.product import Header
 from jupyter_mlops.pipeline.storage import Product, read_header
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["bind", "enter", "keep", "load", "publish", "read_header"]
+__all__ = ["bind", "define", "enter", "keep", "load", "publish", "read_header"]
 
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
@@ -44,6 +47,8 @@ class _Stage:
     scope: Scope = field(default_factory=lambda: Scope({}))
     before: Baseline = field(default_factory=Baseline)
     above: Above = field(default_factory=lambda: Above("", {}))
+    start: Start = field(default_factory=Start)
+    state: ProcessState | None = None
 
 
 _stage: _Stage | None = None
@@ -77,6 +82,7 @@ def enter(stage: str, *, pipeline: str, workdir: str, params: Sequence[str] = ()
     _stage = _Stage(name=stage, pipeline=pipeline, folder=folder, params=tuple(params))
     session.start(pipeline, stage, str(target))
     os.chdir(target)
+    _stage.start = start_of(str(target))
     shell = running_shell()
     if shell is not None:
         move_into(shell)
@@ -106,6 +112,8 @@ def load(
     order: Sequence[str] = (),
     since: Mapping[str, int] = _NONE,
     shadowed: Sequence[str] = (),
+    words: Sequence[str] = (),
+    varying: Sequence[str] = (),
 ) -> None:
     """Let the stage read what the stages above left.
 
@@ -114,6 +122,8 @@ def load(
         order: the stages above, in page order; those whose product isn't given are left out.
         since: for names that a setup cell binds below some of those stages, how many these are.
         shadowed: builtins that some stage binds as variables.
+        words: names in the notebook's code which say that it may change the state of the process.
+        varying: names that setup cells bind to another value each time they run; the first stage's is for all.
 
     Raises:
         HandoffError: when a product is missing or can't be read.
@@ -132,7 +142,9 @@ def load(
         stage.name, namespace, products, setup=setup, since=counted, shadowed=frozenset(shadowed)
     )
     stage.before = leaving.baseline(namespace, stage.scope, _definition)
-    _make_room(namespace, stage)
+    _make_room(namespace, stage, varying)
+    stage.state = ProcessState(stage.above, stage.scope, stage.start, frozenset(words))
+    stage.state.begin()
     for name in stage.above.names():
         if name.startswith("<setup "):
             setup_state.put(stage.above.take(name), _definition)
@@ -148,6 +160,8 @@ def publish(
     namespace: dict[str, Any],
     places: Mapping[str, tuple[int, int]] = _NONE,
     unwanted: Sequence[str] = (),
+    *,
+    last: bool = False,
 ) -> None:
     """Write what the stage bound, rebound or changed to its product, in one step.
 
@@ -155,6 +169,7 @@ def publish(
         namespace: the stage's globals.
         places: the notebook's cell and line of the stage's bindings, for messages.
         unwanted: names that no later stage can mention.
+        last: there is no later stage.
 
     Raises:
         HandoffError: when the stage went on though it read what can't be passed on.
@@ -169,7 +184,10 @@ def publish(
     if above.refusals:
         # The stage's own code may have caught it, and gone on without what it wanted.
         raise above.refusals[0]
-    left = Leaving(namespace, stage.scope, above, stage.before, places, frozenset(unwanted)).find()
+    changed = stage.state.end() if stage.state is not None else {}
+    leaving_ = Leaving(namespace, stage.scope, above, stage.before, places, frozenset(unwanted))
+    left = Left() if last else leaving_.find(changed)
+    _warn_of_state(left)
     header = _header(
         stage,
         deleted=left.deleted,
@@ -181,13 +199,28 @@ def publish(
     session.finish()
 
 
-def _make_room(namespace: dict[str, Any], stage: _Stage) -> None:
+def define(namespace: dict[str, Any], names: Sequence[str]) -> None:
+    """Take note of what a setup cell between a stage's own cells bound: definitions go by name like all such."""
+    stage = _running()
+    new = {name: namespace[name] for name in names if dict.__contains__(namespace, name)}
+    shared = {**stage.scope.shared, **setup_state.shared_definitions(new)}
+    stage.scope = Scope(namespace, shared, stage.scope.owner)
+    stage.above.setup = {**stage.above.setup, **new}
+
+
+def _warn_of_state(left: Left) -> None:
+    for name, why in left.tombstones.items():
+        if is_pseudo(name) and not name.startswith(("<class ", "<setup ")):
+            sys.stderr.write(f"the state of {name[1:-1]} that this stage leaves can't be passed on: {why.why}\n")
+
+
+def _make_room(namespace: dict[str, Any], stage: _Stage, varying: Sequence[str]) -> None:
     """Take away what setup cells bound and a stage above has anew, so that reading it takes that."""
     above, values = stage.above, stage.before.values
     anew = {name for name in values if above.find(name) is not None or above.was_deleted(name)}
     for name in anew:
         del namespace[name]
-    kept = {name: value for name, value in values.items() if name not in anew}
+    kept = {name: value for name, value in values.items() if name not in (*anew, *varying)}
     stage.before = Baseline(kept, stage.before.digests)
 
 

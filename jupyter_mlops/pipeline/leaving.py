@@ -34,9 +34,9 @@ class Baseline:
 class Left:
     """What goes into the product."""
 
-    stored: list[tuple[tuple[str, ...], Pickled]]
-    deleted: tuple[str, ...]
-    tombstones: dict[str, Tombstone]
+    stored: list[tuple[tuple[str, ...], Pickled]] = field(default_factory=list)
+    deleted: tuple[str, ...] = ()
+    tombstones: dict[str, Tombstone] = field(default_factory=dict)
 
 
 def baseline(namespace: dict[str, Any], scope: Scope, find: Any) -> Baseline:
@@ -87,14 +87,16 @@ class Leaving:
         self._found: dict[str, Pickled] = {}
         self._tombstones: dict[str, Tombstone] = {}
 
-    def find(self) -> Left:
-        """Return what the stage leaves."""
+    def find(self, state: Mapping[str, Any]) -> Left:
+        """Return what the stage leaves; ``state`` is what it changed of the process, by pseudo-variable."""
         now = own_variables(self.namespace)
         for name, value in now.items():
             if not self._is_untouched(name, value):
                 self._consider(name, value)
-        for name, state in setup_state.states(self.scope.shared, self._definition).items():
-            self._analyse(name, state)
+        for name, value in setup_state.states(self.scope.shared, self._definition).items():
+            self._analyse(name, value)
+        for name, value in state.items():
+            self._analyse(name, value)
         self._classes()
         stored = [self._finished(group) for group in components.components(self._found)]
         gone = [name for name in self.above.taken if not is_pseudo(name)] + list(self.before.values)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import io
 import linecache
+import logging
 import os
 import pickle
 import random
@@ -151,8 +152,9 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
             if reduced is not NotImplemented:
                 return reduced
         elif isinstance(obj, io.IOBase) and not isinstance(obj, io.StringIO | io.BytesIO):
-            # cloudpickle would quietly pass on a text file's content as a StringIO.
-            raise pickle.PicklingError("an open file")
+            return _stream(obj)
+        elif isinstance(obj, logging.Handler):
+            return _handler(obj)
         elif is_array(obj):
             self.memory.add(obj)
             if self._roots:
@@ -237,6 +239,23 @@ class Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         """Return the global that a pickle names."""
         return restoring.setup_object(name) if module == MAIN else super().find_class(module, name)
+
+
+def _stream(stream: io.IOBase) -> _Reduced:
+    for name in ("stdout", "stderr", "stdin", "__stdout__", "__stderr__"):
+        if getattr(sys, name) is stream:
+            return restoring.well_known, ("sys", name)
+    # cloudpickle would quietly pass on a text file's content as a StringIO.
+    raise pickle.PicklingError("an open file")
+
+
+def _handler(handler: logging.Handler) -> _Reduced:
+    """Reduce a log handler without its lock; a file is opened again when there is something to write."""
+    state = {name: value for name, value in vars(handler).items() if name != "lock"}
+    if isinstance(handler, logging.FileHandler):
+        handler.flush()
+        state |= {"stream": None, "mode": "a"}
+    return restoring.make_handler, (type(handler),), state, None, None, restoring.set_handler
 
 
 def defined_here(value: Any) -> bool:

@@ -6,6 +6,7 @@ import functools
 import hashlib
 import importlib
 import linecache
+import logging
 import types
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -100,6 +101,18 @@ def notebook_class(name: str) -> Any:
 def well_known(module: str, name: str) -> Any:
     """Return an object that there is one of in each process."""
     return getattr(importlib.import_module(module), name)
+
+
+def make_handler(kind: type[logging.Handler]) -> logging.Handler:
+    """Make a log handler with a lock of its own."""
+    handler = kind.__new__(kind)
+    handler.createLock()
+    return handler
+
+
+def set_handler(handler: logging.Handler, state: dict[str, Any]) -> None:
+    """Complete a log handler."""
+    vars(handler).update(state)
 
 
 def make_function(
