@@ -41,6 +41,7 @@ _name = re.compile(r"[\w./ ()+,=~:\\-]{1,200}")
 _suffixes = {"save": ".npy", "savez": ".npz", "savez_compressed": ".npz"}
 _cell_magic = re.compile(r"\s*%%(?P<name>writefile|file|bash|sh|!|script|system|sx)\b(?P<arguments>[^\n]*)")
 _shell_word = re.compile(r"(>>?\s*|-O\s*|-o\s*)?([\w./-]*\w\.[A-Za-z]\w{0,7})(?=[\s;|&>]|$)")
+_DEEPEST = 50  # nested expressions that name a file
 Candidates = tuple[tuple[str, tuple[ast.expr, ...]], ...]
 
 
@@ -109,35 +110,32 @@ def of_cell_magic(source: str) -> Iterator[Effect]:
         yield from of_shell(source[found.end() :])
 
 
-def text_of(node: ast.expr, constants: Mapping[str, str]) -> str | None:
+def text_of(node: ast.expr, constants: Mapping[str, str], depth: int = 0) -> str | None:
     """Return the text that an expression surely is; None where the source doesn't tell."""
     text: str | None = None
     match node:
+        case _ if depth > _DEEPEST:
+            pass
         case ast.Constant(value=str(found)):
             text = found
         case ast.Name(id=name):
             text = constants.get(name)
         case ast.JoinedStr(values=pieces):
-            text = _joined([text_of(piece, constants) for piece in pieces], "")
+            text = _joined([text_of(piece, constants, depth + 1) for piece in pieces], "")
         case ast.FormattedValue(value=value, conversion=-1, format_spec=None):
-            text = text_of(value, constants)
+            text = text_of(value, constants, depth + 1)
         case ast.BinOp(left=left, op=ast.Add() | ast.Div() as operator, right=right):
             between = "/" if isinstance(operator, ast.Div) else ""
-            text = _joined([text_of(left, constants), text_of(right, constants)], between)
+            text = _joined([text_of(side, constants, depth + 1) for side in (left, right)], between)
         case ast.Call(func=function, args=arguments):
-            text = _made_path(function, arguments, constants)
+            of = [function.value] if isinstance(function, ast.Attribute) else []
+            name = getattr(function, "attr", "") or getattr(function, "id", "")
+            if name in _PATHS:
+                before = [text for item in of if (text := text_of(item, constants, depth + 1)) is not None]
+                text = _joined([*before, *(text_of(item, constants, depth + 1) for item in arguments)], "/")
         case _:
             pass
     return text
-
-
-def _made_path(function: ast.expr, arguments: list[ast.expr], constants: Mapping[str, str]) -> str | None:
-    name = getattr(function, "attr", "") or getattr(function, "id", "")
-    if name not in _PATHS:
-        return None
-    parts = [text_of(argument, constants) for argument in arguments]
-    before = text_of(function.value, constants) if isinstance(function, ast.Attribute) else None
-    return _joined([before, *parts] if before is not None else parts, "/")
 
 
 def _joined(parts: list[str | None], between: str) -> str | None:

@@ -32,7 +32,11 @@ def split(source: str) -> Parameters:
     Raises:
         SyntaxError: when the cell is neither Python nor IPython's extension of it.
     """
-    source = tags.untagged(source)
+    with syntax.deep():
+        return _split(tags.untagged(source))
+
+
+def _split(source: str) -> Parameters:
     tree = syntax.parse(source).tree
     values: dict[str, Any] = {}
     lines: dict[str, int] = {}

@@ -42,7 +42,8 @@ def events_of(source: str, label: str) -> tuple[Event, ...]:
     """
     parsed = syntax.parse(source)
     builder = Statements(label)
-    builder.block(parsed.tree.body)
+    with syntax.deep():
+        builder.block(parsed.tree.body)
     builder.out.extend(Bind(name, 1) for name in parsed.bound)
     builder.out.extend(Touch(*effect[:1], 1, *effect[1:]) for effect in files.of_cell_magic(source))
     if parsed.opaque:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -24,6 +27,7 @@ HARMLESS_MAGICS = frozenset(
 # Words that the parser lets stand where the compiler doesn't: ``return`` outside of a function, say.
 _may_fail_later = re.compile(r"\b(?:return|yield|break|continue|nonlocal|global|await|async)\b|\*|:=")
 _cell_magic = re.compile(r"\s*%%(!|[\w.]+)([^\n]*)(?:\n|\Z)")
+_deepest = 30_000
 _outputs = re.compile(r"(?:--out|--err|-o|--output|--proc|--to|--into)[ =]([\w,]+)")
 _options = re.compile(r"^(?:\s*-[\w-]+(?:[ =]?\d+)?(?=\s|$))+")
 
@@ -58,6 +62,23 @@ def parse(source: str) -> Parsed:
         part for found in _outputs.findall(arguments) for part in found.split(",") if part.isidentifier()
     )
     return Parsed(EMPTY, bound, opaque=name not in OTHER_BODIES)
+
+
+@contextmanager
+def deep() -> Iterator[None]:
+    """Let a tree be walked that is as deep as Python's own compiler takes; what is deeper still isn't valid.
+
+    Raises:
+        SyntaxError: when the tree is too deep even so.
+    """
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, _deepest))
+    try:
+        yield
+    except RecursionError:
+        raise SyntaxError("too deeply nested", ("<cell>", 1, 0, "")) from None
+    finally:
+        sys.setrecursionlimit(before)
 
 
 def parse_magic_code(arguments: str, line: int) -> ast.Module | None:
