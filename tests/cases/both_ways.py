@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from jupyter_mlops.errors import DataflowError
 from jupyter_mlops.notebook.lint import check as lint
+from jupyter_mlops.notebook.tags import untagged
 from jupyter_mlops.pipeline.compiler import compile_pipeline
 from jupyter_mlops.pipeline.layout import PRODUCTS, SOURCE_KEY
 from jupyter_mlops.pipeline.session import RUN_VARIABLE
@@ -112,15 +113,13 @@ class BothWays:
                 if cell.cell_type != "code" or kind in ("skip", "gate"):
                     continue
                 numbers[len(cells)] = cell.index
-                cells.append(cell.source)
+                cells.append(untagged(cell.source))
                 if kind == "params" and self._params:
                     cells.append(_assignments(self._params))
             ran = self._shells.run(cells, root / "work")
             if ran.error:
                 raise AssertionError(f"the notebook itself fails in cell {numbers[ran.cell]}: {ran.message}")
-            self._whole = {
-                index: _plain(ran.outputs[place], root) for place, index in numbers.items()
-            }
+            self._whole = {index: _plain(ran.outputs[place], root) for place, index in numbers.items()}
         return self._whole
 
     def _compile(self, notebook: Notebook, pipeline: Pipeline, root: Path) -> Path:

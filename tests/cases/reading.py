@@ -89,9 +89,7 @@ def table(folder: Path = TABLE) -> list[Case]:
 def read(path: Path) -> list[Case]:
     """Return a file's cases."""
     _, *parts = _title.split(path.read_text(encoding="utf-8"))
-    return [
-        _case(path.stem, title, body) for title, body in zip(parts[::2], parts[1::2], strict=True)
-    ]
+    return [_case(path.stem, title, body) for title, body in zip(parts[::2], parts[1::2], strict=True)]
 
 
 def _case(topic: str, title: str, body: str) -> Case:

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 Output = list[Any]  # a kind (stdout, stderr, display, result), then a text or a bundle of them by MIME type
 LIMIT = 60.0
+LIGHT = ("numpy", "numpy.random", "cloudpickle", "jupyter_mlops.pipeline.handoff")
 PRELOADED = (
-    "numpy", "numpy.random", "pandas", "scipy.sparse", "matplotlib.figure", "matplotlib.backends.backend_agg",
-    "sklearn.linear_model", "sklearn.pipeline", "sklearn.preprocessing", "jupyter_mlops.pipeline.handoff",
-    "IPython.core.interactiveshell", "cloudpickle", "sqlite3", "logging", "asyncio", "pexpect",
+    *LIGHT, "pandas", "scipy.sparse", "matplotlib.figure", "matplotlib.backends.backend_agg", "sklearn.linear_model",
+    "sklearn.pipeline", "sklearn.preprocessing", "sqlite3", "asyncio", "pexpect",
 )  # fmt: skip
 
 
@@ -41,9 +41,9 @@ class Ran(NamedTuple):
 
 
 class Shells:
-    """Ask the server for runs; use it as a context."""
+    """Ask the server for runs; use it as a context. What is in ``preloaded`` needs no import in a run."""
 
-    def __init__(self) -> None:
+    def __init__(self, preloaded: tuple[str, ...] = PRELOADED) -> None:
         # One thread: a fork must find no library with threads at work.
         single = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
         kept = {
@@ -53,8 +53,10 @@ class Shells:
         }
         here = Path(__file__).parents[2]
         self._process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", __file__],
-            env=kept | single | {"PYTHONPATH": str(here), "PYTHONHASHSEED": "0", "IPYTHONDIR": "/nonexistent"},
+            [sys.executable, "-W", "ignore", __file__, *preloaded],
+            env=kept
+            | single
+            | {"PYTHONPATH": str(here), "PYTHONHASHSEED": "0", "IPYTHONDIR": "/nonexistent"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -214,7 +216,7 @@ def _serve() -> None:
 
     shell = _shell()
     with shell.builtin_trap:
-        for name in PRELOADED:
+        for name in sys.argv[1:]:
             importlib.import_module(name)
     import gc
 
