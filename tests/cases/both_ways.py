@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from jupyter_mlops.errors import DataflowError
+from jupyter_mlops.notebook.cells import parse
 from jupyter_mlops.notebook.lint import check as lint
 from jupyter_mlops.notebook.tags import untagged
 from jupyter_mlops.pipeline.compiler import compile_pipeline
@@ -79,7 +80,7 @@ class BothWays:
 
     def warnings(self) -> list[Diagnostic]:
         """Return what ``check`` says."""
-        return lint(build.cells.parse(self._text, "case.ipynb"))
+        return lint(parse(self._text, "case.ipynb"))
 
     def compare(self, mode: Mode) -> Outcome:
         """Run both ways: as our engine does, page order and all products in sight, or as stock tools do."""
@@ -107,8 +108,9 @@ class BothWays:
         if self._whole is None:
             root = self._folder / "whole"
             self._write_files(root / "work")
-            cells, numbers = [], {}
-            for cell in build.cells.parse(self._text, "case.ipynb").cells:
+            cells: list[str] = []
+            numbers: dict[int, int] = {}
+            for cell in parse(self._text, "case.ipynb").cells:
                 kind = cell.tag.kind if cell.tag else ""
                 if cell.cell_type != "code" or kind in ("skip", "gate"):
                     continue
@@ -145,7 +147,8 @@ class BothWays:
             names = [other.name for other in self.pipeline.stages]
             given["upstream"] = {name: _product(name) for name in names[: names.index(stage.name)]}
             given["product"] = _product(stage.name)
-        cells, numbers = [], {}
+        cells: list[str] = []
+        numbers: dict[int, int] = {}
         for cell in document["cells"]:
             if cell["cell_type"] != "code":
                 continue

@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from types import TracebackType
-
-    from typing_extensions import Self
+    from typing import Self
 
 Output = list[Any]  # a kind (stdout, stderr, display, result), then a text or a bundle of them by MIME type
 LIMIT = 60.0
@@ -45,7 +44,7 @@ class Shells:
 
     def __init__(self, preloaded: tuple[str, ...] = PRELOADED) -> None:
         # One thread: a fork must find no library with threads at work.
-        single = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+        single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         kept = {
             name: value
             for name, value in os.environ.items()
@@ -121,7 +120,7 @@ def _shell() -> Any:
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
 
-    class Hook(DisplayHook):  # type: ignore[misc]  # IPython has no types
+    class Hook(DisplayHook):
         def write_output_prompt(self) -> None:
             """Show no number: it differs from stage to stage."""
 
@@ -131,11 +130,11 @@ def _shell() -> Any:
         def finish_displayhook(self) -> None:
             """Write no separator."""
 
-    class Publisher(DisplayPublisher):  # type: ignore[misc]  # likewise
+    class Publisher(DisplayPublisher):
         def publish(self, data: Any, *_: Any, **__: Any) -> None:
             _recorder.add("display", _plain(data))
 
-    class Shell(InteractiveShell):  # type: ignore[misc]  # likewise
+    class Shell(InteractiveShell):
         displayhook_class = Hook
         display_pub_class = Publisher
 
