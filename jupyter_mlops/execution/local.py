@@ -51,8 +51,9 @@ class Local:
         self._kernels = Kernels()
         self._warm: WarmKernels | None = None
         if warm:
-            self._warm = WarmKernels(self._environment, folder, folder / PRODUCTS / "warm.log")
-            self._close = weakref.finalize(self, self._warm.close)
+            log = folder / PRODUCTS / "warm.log"
+            self._warm = WarmKernels(self._environment, folder, log, self._kernels)
+        self._close = weakref.finalize(self, _close, self._warm, self._kernels)
 
     def begin(self) -> None:
         """Start what the first stage will need, so that it boots while the run does something else."""
@@ -87,8 +88,7 @@ class Local:
 
     def close(self) -> None:
         """End what waits for further stages, when the run is over."""
-        if self._warm is not None:
-            self._close()
+        self._close()
 
     def _attempt(
         self, stage: Stage, parameters: dict[str, Any], on_cells: Callable[[int, int], None]
@@ -119,3 +119,9 @@ class Local:
         sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
         beside = (self.folder / workdir_of(sources)).resolve()
         return needs_of(sources, (text for _, text in local_modules(sources, beside).values()), str(beside))
+
+
+def _close(warm: WarmKernels | None, kernels: Kernels) -> None:
+    if warm is not None:
+        warm.close()
+    kernels.close()

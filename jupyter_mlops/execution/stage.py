@@ -74,6 +74,7 @@ class StageClient(PapermillNotebookClient):
     """papermill's client that tells the watch what happens."""
 
     km: Any
+    _pid: int | None = None
 
     def __init__(self, nb_man: Any, watch: Watch, **options: Any) -> None:
         self.watch = watch
@@ -88,6 +89,14 @@ class StageClient(PapermillNotebookClient):
             resources={"metadata": {"path": str(watch.folder)}},
             **options,
         )
+
+    def execute(self, **options: Any) -> Any:
+        """Run the notebook, from the kernel's start to its end."""
+        try:
+            return super().execute(**options)
+        finally:
+            if self._pid is not None:
+                self.watch.kernels.remove(self._pid)
 
     def create_kernel_manager(self) -> Any:
         """Return the manager of a warm kernel where there can be one, else jupyter_client's own."""
@@ -110,7 +119,8 @@ class StageClient(PapermillNotebookClient):
             self.watch.kernel = f"stock: {error}"
             self.km = super().create_kernel_manager()
             started = self._start(options)
-        self.watch.kernels.add(self.km.provisioner.pid)
+        self._pid = self.km.provisioner.pid
+        self.watch.kernels.add(self._pid)
         return started
 
     def _start(self, options: dict[str, Any]) -> Any:
@@ -138,10 +148,9 @@ class StageClient(PapermillNotebookClient):
             super().papermill_execute_cells()
         except BaseException:
             self.shutdown_kernel = "immediate"
-            raise
-        finally:
             self.watch.returncode = process.poll()
-            self.watch.kernels.remove(process.pid)
+            self.watch.kernels.end(process.pid)
+            raise
 
     def _cell_begins(self, cell: Any, cell_index: int) -> None:  # noqa: ARG002 - nbclient's names
         self.watch.cell = _source_cell(cell)

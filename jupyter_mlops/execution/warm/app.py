@@ -61,24 +61,28 @@ class WarmApp(IPKernelApp):
         self.connection_file = connection_file
         self.session.pid = os.getpid()
         self.session.session = new_id()
+        # Until its streams are connected a kernel has those that its process got.
+        streams = {name: getattr(sys, name) for name in _STREAMS}
+        for name in streams:
+            setattr(sys, name, getattr(sys, f"__{name}__"))
+        self.parent_handle = os.getppid()
         untyped.init_connection_file()
+        untyped.init_poller()
         untyped.init_sockets()
         untyped.init_heartbeat()
-        self._connect_streams()
+        self._connect_streams(streams)
         self._connect_kernel()
         untyped.init_extensions()
         untyped.init_code()
         sys.stdout.flush()
         sys.stderr.flush()
 
-    def _connect_streams(self) -> None:
+    def _connect_streams(self, streams: dict[str, Any]) -> None:
         """Make the server's streams, which libraries may hold on to since their import, real ones."""
-        streams = {name: getattr(sys, name) for name in _STREAMS}
+        untyped: Any = OutStream
         for name, stream in streams.items():
             vars(stream).clear()
-            setattr(sys, name, getattr(sys, f"__{name}__"))
-        for name, stream in streams.items():
-            OutStream.__init__(stream, self.session, self.iopub_thread, name, watchfd=self.capture_fd_output)
+            untyped.__init__(stream, self.session, self.iopub_thread, name, watchfd=self.capture_fd_output)
             setattr(sys, name, stream)
         if self.displayhook_class:
             self.displayhook.pub_socket = self.iopub_socket

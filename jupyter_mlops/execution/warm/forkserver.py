@@ -144,6 +144,7 @@ class ForkServer:
                 cwd=folder,
                 start_new_session=True,
             )
+        self.pid = self._process.pid
         self._reader = threading.Thread(target=self._read, name="fork server", daemon=True)
         self._reader.start()
 
@@ -176,7 +177,9 @@ class ForkServer:
     def close(self) -> None:
         """End the server and every kernel of it."""
         with contextlib.suppress(OSError):
-            self._control.shutdown(socket.SHUT_RDWR)
+            if not self._pending:
+                self._control.sendall(b"\n")
+            self._control.shutdown(socket.SHUT_WR)
         try:
             self._process.wait(5)
         except subprocess.TimeoutExpired:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from jupyter_mlops.execution.kernels import Kernels
     from jupyter_mlops.execution.warm.forkserver import WarmProcess
 
 WARM = "warm"
@@ -29,12 +30,14 @@ class WarmKernels:
         environment: what servers start with, and so what imports see.
         folder: where kernels start.
         log: gets what the servers write.
+        kernels: has servers ended where the run can't do it.
     """
 
-    def __init__(self, environment: Mapping[str, str], folder: Path, log: Path) -> None:
+    def __init__(self, environment: Mapping[str, str], folder: Path, log: Path, kernels: Kernels) -> None:
         self._environment = dict(environment)
         self._folder = folder
         self._log = log
+        self._kernels = kernels
         self._lock = threading.Lock()
         self._servers: dict[tuple[str, bool], ForkServer] = {}
         self._retired: list[ForkServer] = []
@@ -87,6 +90,7 @@ class WarmKernels:
             self._retired.clear()
         for server in servers:
             server.close()
+            self._kernels.remove(server.pid)
 
     def _server(self, kernel_argv: Sequence[str], *, bare: bool) -> ForkServer:
         with self._lock:
@@ -98,6 +102,7 @@ class WarmKernels:
                 self._servers[key] = ForkServer(
                     command, self._environment, self._folder, self._log, self._left_out
                 )
+                self._kernels.add(self._servers[key].pid)
             return self._servers[key]
 
     def _replace(self, server: ForkServer, error: UnfitError) -> None:

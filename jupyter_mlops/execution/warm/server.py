@@ -16,10 +16,12 @@ import sys
 import warnings
 from typing import Any, NoReturn
 
-from jupyter_mlops.execution.warm import process
+from jupyter_mlops.execution import processes
 from jupyter_mlops.execution.warm.preload import Preloader, beside, note_fork
 
 _LAST_WORDS = 5.0
+# The run is over and has no kernels any more: what they meant to leave behind may stay.
+GOODBYE = b"\n"
 OWN_IMPORTS = ("import jupyter_mlops.pipeline.handoff",)
 
 
@@ -32,17 +34,18 @@ def main(descriptor: int, parent: int, argv: list[str], left_out: list[str]) -> 
         argv: arguments of every kernel.
         left_out: import statements that are known not to be fit.
     """
-    process.die_with_parent(parent)
-    process.adopt_orphans()
+    processes.die_with_parent(parent)
+    processes.adopt_orphans()
+    given = dict(os.environ)
     sys.argv = [_launcher()]
     from jupyter_mlops.execution.warm.app import WarmApp
 
     app: Any = WarmApp.instance()
     app.boot(argv)
-    server = _Server(socket.socket(fileno=descriptor), app, left_out)
+    server = _Server(socket.socket(fileno=descriptor), app, given, left_out)
     server.load(OWN_IMPORTS)
     # From here on the socket's end is noticed at once, and then there is more to end than this process.
-    process.die_with_parent(parent, 0)
+    processes.die_with_parent(parent, 0)
     order = server.serve()
     _become(app, order, server.control)
     app.start()
@@ -51,12 +54,12 @@ def main(descriptor: int, parent: int, argv: list[str], left_out: list[str]) -> 
 
 
 class _Server:
-    def __init__(self, control: socket.socket, app: Any, left_out: list[str]) -> None:
+    def __init__(self, control: socket.socket, app: Any, given: dict[str, str], left_out: list[str]) -> None:
         self.control = control
         self._app = app
         self._preloader = Preloader(app.noise, app.shell.builtin_trap)
         self._preloader.done.update(left_out)
-        self._environment = dict(os.environ)
+        self._given = given
         self._children: dict[int, tuple[int, int]] = {}
         self._unfit = ""
         self._started_with = {name.partition(".")[0] for name in sys.modules}
@@ -84,6 +87,8 @@ class _Server:
                 received = self.control.recv(1 << 16)
                 if not received:
                     _end()
+                if received == GOODBYE:
+                    os._exit(0)
                 buffer += received
                 *lines, buffer = buffer.split(b"\n")
                 for line in lines:
@@ -98,13 +103,13 @@ class _Server:
 
     def _fork(self, order: dict[str, Any]) -> int | None:
         self.load(order["statements"])
-        shadowed = sorted(
-            ({name.partition(".")[0] for name in sys.modules} - self._started_with) & beside(order["folder"])
-        )
+        imported = {name.partition(".")[0] for name in sys.modules} - self._started_with
+        # A folder comes before installed packages, but after Python's own modules.
+        shadowed = sorted((imported - sys.stdlib_module_names) & beside(order["folder"]))
         if self._unfit or shadowed:
             self._send(unfit=order["fork"], shadowed=shadowed, **json.loads(self._unfit or "{}"))
             return None
-        changed = {name: value for name, value in os.environ.items() if self._environment.get(name) != value}
+        changed = {name: value for name, value in os.environ.items() if self._given.get(name) != value}
         order["environment"] = {**order["environment"], **changed}
         gc.collect()
         gc.freeze()
@@ -123,23 +128,15 @@ class _Server:
     def _reap(self, pidfd: int) -> None:
         pid, identity = self._children.pop(pidfd)
         os.close(pidfd)
-        below = process.descendants(pid)
         _, status = os.waitpid(pid, 0)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, 9)
-        for each in below:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(each, 9)
-        while not self._children:
-            # Descendants of kernels that ended are children of ours by now.
-            try:
-                orphan, _ = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                break
-            if not orphan:
-                process.end_all_below(os.getpid())
-                break
         self._send(ended=identity, returncode=os.waitstatus_to_exitcode(status))
+        kernels = {pid for pid, _ in self._children.values()}
+        # What a kernel's children left behind is ours by now.
+        with contextlib.suppress(ChildProcessError):
+            while found := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                if found.si_pid in kernels:
+                    break
+                os.waitpid(found.si_pid, 0)
 
     def _send(self, **message: Any) -> None:
         try:
@@ -150,14 +147,14 @@ class _Server:
 
 def _end() -> NoReturn:
     """End all kernels and what they started, and this process."""
-    process.end_all_below(os.getpid())
+    processes.end_all_below(os.getpid())
     os._exit(0)
 
 
 def _become(app: Any, order: dict[str, Any], control: socket.socket) -> None:
     """Make this fork a kernel of its own."""
     server = os.getppid()
-    process.die_with_parent(server)
+    processes.die_with_parent(server)
     os.setsid()
     log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(log, 1)

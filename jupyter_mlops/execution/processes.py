@@ -10,6 +10,7 @@ from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
+_ROUNDS = 5
 
 
 def die_with_parent(parent: int, signum: int = signal.SIGKILL) -> None:
@@ -32,6 +33,8 @@ def adopt_orphans() -> None:
 def descendants(pid: int) -> list[int]:
     """Return the processes that a process started, and those that these started, nearest first."""
     children: dict[int, list[int]] = {}
+    if not Path("/proc/self/stat").exists():
+        return []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError, IndexError, ValueError):
@@ -46,9 +49,20 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def end_tree(pid: int) -> None:
+    """Kill a process, its group and everything that it started, again until nothing new comes up."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        # What is stopped can't start anything while the list is made.
+        os.kill(pid, signal.SIGSTOP)
+    end_all_below(pid)
+    for kill in (os.killpg, os.kill):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            kill(pid, signal.SIGKILL)
+
+
 def end_all_below(pid: int) -> None:
     """Kill everything that a process started, again until nothing new has come up."""
-    for _ in range(3):
+    for _ in range(_ROUNDS):
         below = descendants(pid)
         if not below:
             return
