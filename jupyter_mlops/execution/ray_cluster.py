@@ -153,16 +153,16 @@ class RayCluster:
 
 
 def _join(ray: Any, address: str) -> None:
-    """Join the cluster at an address, or start one; twice, for on a busy machine Ray may give up on its own one.
+    """Join the cluster at an address, or start one; again where Ray gave up on its own, which takes long on a busy machine.
 
     Raises:
         SettingsError: when there is none.
     """
     here = {"include_dashboard": False} if address == LOCAL else {}
-    for last in (address != LOCAL, True):
+    for last in (address != LOCAL, False, True):
         try:
             ray.init(address=address, log_to_driver=False, logging_level="ERROR", namespace="mlops", **here)
-        except Exception as error:  # noqa: BLE001, PERF203 - Ray raises bare ones for a node that doesn't come up
+        except Exception as error:  # noqa: BLE001 - Ray raises bare ones for a node that doesn't come up
             ray.shutdown()
             if last:
                 raise SettingsError(

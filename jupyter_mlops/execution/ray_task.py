@@ -61,7 +61,8 @@ def run_stage(job: Job) -> Result:
         (folder / f"{job.stage.name}.ipynb").write_bytes(_moved(job.notebook, Path(job.folder)))
         for above, digest in job.above.items():
             _fetch(objects.path(digest), folder / PRODUCTS / f"{above}.pkl")
-        engine = Local(folder, job.environment)
+        # One stage is all that this worker runs for now: nothing would be saved by keeping a kernel warm.
+        engine = Local(folder, job.environment, warm=False)
         try:
             outcome = engine.execute(job.stage, job.parameters, _nobody)
         finally:

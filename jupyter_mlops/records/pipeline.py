@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Any
 
 import msgspec
@@ -54,6 +55,11 @@ class Pipeline(Value, frozen=True, kw_only=True):
     setup: tuple[int, ...] = ()
     gates: tuple[Gate, ...] = ()
     suggested: bool = False
+
+    @property
+    def name(self) -> str:
+        """The pipeline's name: its notebook's, without the suffix."""
+        return PurePath(self.notebook).stem
 
     def stage(self, name: str) -> Stage:
         """Return the stage of that name.

@@ -16,9 +16,13 @@ if TYPE_CHECKING:
 BLOCK = 1 << 20
 
 
-def write_atomic(path: Path, data: bytes) -> None:
-    """Replace ``path`` by ``data`` in one step that survives a crash; the folder is made if need be."""
-    with replacing(path) as target:
+def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Replace ``path`` by ``data`` in one step; the folder is made if need be.
+
+    Killed at any moment, the old or the new content is there. ``durable`` waits until the disk has it: then that holds
+    for a power failure too, and costs more than the rest.
+    """
+    with replacing(path, durable=durable) as target:
         target.write(data)
 
 
@@ -44,7 +48,7 @@ def hash_file(path: Path) -> str:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def replacing(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
     """Open a temporary file beside ``path`` that takes its place when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f".{uuid.uuid4().hex}.tmp"
@@ -52,12 +56,14 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         with temporary.open("xb") as target:
             yield target
             target.flush()
-            os.fsync(target.fileno())
+            if durable:
+                os.fsync(target.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    if durable:
+        sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:

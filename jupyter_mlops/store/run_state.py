@@ -55,8 +55,9 @@ def alive(settings: Settings, run_id: str) -> Iterator[None]:
 
 
 def write(settings: Settings, run: Run) -> None:
-    """Replace the state of a run."""
-    write_atomic(folder(settings, run.run_id) / STATE_FILE, msgspec.json.encode(run))
+    """Replace the state of a run; only its end is waited for until the disk has it."""
+    path = folder(settings, run.run_id) / STATE_FILE
+    write_atomic(path, msgspec.json.encode(run), durable=bool(run.finished_at))
 
 
 def read(settings: Settings, run_id: str) -> Run:

@@ -55,7 +55,10 @@ class LiveRun:
                 for stage in self._run.stages
             )
             self._run = msgspec.structs.replace(self._run, stages=stages)
-            if "status" in changes or time.monotonic() - self._told >= SHORTEST_INTERVAL:
+            if (
+                changes.get("status", "cached") != "cached"
+                or time.monotonic() - self._told >= SHORTEST_INTERVAL
+            ):
                 self._tell()
 
     def update(self, **changes: Any) -> Run:

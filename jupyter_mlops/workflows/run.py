@@ -14,15 +14,14 @@ from jupyter_mlops.errors import MlopsError, NotFoundError, SettingsError, Usage
 from jupyter_mlops.evaluation.conditions import parse_all
 from jupyter_mlops.execution import engines, planner
 from jupyter_mlops.notebook import cells
-from jupyter_mlops.pipeline import environment, pages, parameters
-from jupyter_mlops.pipeline.compiler import compile_pipeline
+from jupyter_mlops.pipeline import environment, parameters
 from jupyter_mlops.pipeline.session import RUN_VARIABLE
 from jupyter_mlops.records.base import canonical_json
 from jupyter_mlops.records.evaluation import ConditionResult, Evaluation
 from jupyter_mlops.records.run import Run, StageError, StageRun
 from jupyter_mlops.store import housekeeping, run_state, stamp
 from jupyter_mlops.store.opened import open_store
-from jupyter_mlops.workflows import build
+from jupyter_mlops.workflows import build, run_page
 from jupyter_mlops.workflows.live import LiveRun
 from jupyter_mlops.workflows.plans import Plans
 from jupyter_mlops.workflows.provenance import commit_of
@@ -140,7 +139,7 @@ class _Running:
         plans = Plans(
             self._notebook,
             self._pipeline,
-            name=pages.name_of(self._pipeline),
+            name=self._pipeline.name,
             folder=self._path.parent,
             params=values,
             store=self._store,
@@ -164,6 +163,7 @@ class _Running:
         except BaseException as error:
             with suppress(OSError):
                 _give_up(live, error)
+                run_page.write(self._settings, live.run, self._pipeline)
             raise
         finally:
             if engine is not None:
@@ -193,10 +193,15 @@ class _Running:
         )
 
     def _engine(self, name: str) -> Engine:
-        """Compile the notebook into the run's own folder, where no other run writes."""
+        """Return the engine, in the run's own folder where no other run writes; made when a stage must run."""
         folder = run_state.folder(self._settings, self._run_id) / "pipeline"
+        return engines.Deferred(folder, lambda: self._compiled(name, folder))
+
+    def _compiled(self, name: str, folder: Path) -> Engine:
+        from jupyter_mlops.pipeline.compiler import compile_pipeline
+
         workdir = os.path.relpath(self._path.parent, folder)
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         files = compile_pipeline(self._notebook, self._pipeline, workdir=workdir, requirements="")
         for each, content in files.items():
             (folder / each).write_bytes(content)
@@ -222,7 +227,9 @@ class _Running:
             from jupyter_mlops.registry.models import Registry
 
             Registry(self._settings).log_run(finished)
-        return live.update(status=finished.status, finished_at=finished.finished_at)
+        finished = live.update(status=finished.status, finished_at=finished.finished_at)
+        run_page.write(self._settings, finished, self._pipeline)
+        return finished
 
     def _judge(self, gate: Gate, models: Sequence[NamedVersion], *, partly: bool) -> Evaluation | None:
         """Evaluate a gate on this run's version; None where the run was never meant to make one."""

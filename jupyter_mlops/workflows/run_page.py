@@ -37,5 +37,5 @@ def write(settings: Settings, run: Run, pipeline: Pipeline) -> Path:
         from jupyter_mlops.evaluation import picture
 
         drawn = [picture.html(gate) for gate in run.gates]
-    write_atomic(page, run_page.render(run, pipeline, links=links, gates=drawn).encode())
+    write_atomic(page, run_page.render(run, pipeline, links=links, gates=drawn).encode(), durable=False)
     return page

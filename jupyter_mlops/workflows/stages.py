@@ -8,7 +8,7 @@ import uuid
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.errors import IntegrityError, MlopsError, NotFoundError
+from jupyter_mlops.errors import IntegrityError, MlopsError
 from jupyter_mlops.execution import locks, planner
 from jupyter_mlops.execution.reads import FileDigests, Snapshot, tell_apart
 from jupyter_mlops.notebook.tags import untagged
@@ -120,7 +120,7 @@ class Stages:
         execution = self.store.ledger.get(decision.evidence["execution"])
         assert isinstance(execution, StageExecution)  # noqa: S101 - the planner names one of these
         target = self.engine.notebook(name)
-        copy_atomic(self.store.objects.path(execution.executed), target)
+        _link(self.store.objects.path(execution.executed), target)
         self.done[name] = execution
         self.failed.pop(name, None)
         self.fresh.discard(name)
@@ -136,7 +136,11 @@ class Stages:
         self._causes[name] = self.again[name].reason if name in self.again else why
         self._attempts[name] = self._attempts.get(name, 0) + 1
         target = self.engine.notebook(name)
-        self.live.update_stage(name, status="running", reason=reason, key=plan.key, error=None, cells_done=0)
+        self.live.update_stage(
+            name, status="running", reason=reason, key=plan.key, error=None, cells_done=0, seconds=0.0
+        )
+        # It may be one with a content of the store, from an earlier round.
+        target.unlink(missing_ok=True)
         above = self._above(name)
         seen = {other: self.done[other] for other in above}
         for other, execution in seen.items():
@@ -288,14 +292,11 @@ class Stages:
     def _stored(self, digest: str) -> bool:
         """Say whether a content is in the store, and still what it was."""
         try:
-            self.store.objects.verify(digest)
-        except NotFoundError:
-            return False
+            return self.store.objects.intact(digest)
         except IntegrityError:
             # Out of the way, so that the stage's new output can take its place.
-            self.store.objects.path(digest).unlink()
+            self.store.objects.path(digest).unlink(missing_ok=True)
             return False
-        return True
 
 
 def _used(stage: Stage, header: Header, seen: dict[str, StageExecution]) -> list[StageExecution]:

@@ -100,7 +100,7 @@ def test_an_engine_that_is_not_installed_is_named_with_the_command(
     from jupyter_mlops.errors import UsageError
     from jupyter_mlops.execution import engines
 
-    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    monkeypatch.setattr(engines, "_is_installed", lambda _module: False)
     for engine in ("ploomber", "ray"):
         with pytest.raises(
             UsageError, match=f"needs {engine}, which isn't installed; pip install 'jupyter-mlops"
