@@ -10,7 +10,7 @@ from jupyter_mlops.pipeline.spoken import spoken
 from jupyter_mlops.records.decision import Decision
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
     from jupyter_mlops.records.pipeline import Pipeline, Stage
     from jupyter_mlops.records.run import StageExecution
@@ -30,6 +30,7 @@ def decide(  # noqa: PLR0913 - what a decision hangs on
     standing: Callable[[str, str | None], str | None],
     stored: Callable[[str], bool],
     causes: Mapping[str, str] = _NO_REASONS,
+    unwanted: Container[str] = (),
     force: bool = False,
 ) -> Decision:
     """Decide between ``run`` and ``cached``; the evidence of ``cached`` is the execution's ref.
@@ -44,6 +45,7 @@ def decide(  # noqa: PLR0913 - what a decision hangs on
         standing: gives a file's digest as it is now, for one that the stage had left with the given digest.
         stored: says whether a content is in the object store.
         causes: why a stage above ran, for those that did.
+        unwanted: the variables that no stage below can mention.
         force: whether to run it whatever is on record.
     """
     if force:
@@ -54,6 +56,7 @@ def decide(  # noqa: PLR0913 - what a decision hangs on
     for execution in same_key:
         found = (
             *changed_inputs(execution, above, causes),
+            *(f"{name} is needed now and wasn't kept" for name in execution.unkept if name not in unwanted),
             *_changed_files(execution, digest, standing),
         )
         if not found and not (stored(execution.product) and stored(execution.executed)):

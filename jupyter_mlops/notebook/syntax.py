@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -132,8 +133,12 @@ def _tree(source: str) -> ast.Module:
     return _compiled(transformed)
 
 
+# CPython counts a tree's depth for all threads at once: two that parse at a time can fail with SystemError.
+_one_at_a_time = threading.RLock()
+
+
 def _compiled(source: str) -> ast.Module:
-    with warnings.catch_warnings():
+    with _one_at_a_time, warnings.catch_warnings():
         # '\d' in somebody's string is theirs to hear of when the cell runs.
         warnings.simplefilter("ignore")
         try:

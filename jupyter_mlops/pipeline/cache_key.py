@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from jupyter_mlops.notebook.cells import Notebook
     from jupyter_mlops.records.pipeline import Pipeline, Stage
 
-CODE, SETUP, ENVIRONMENT, HANDOFF = "code", "setup", "environment", "hand-off"
+CODE, SETUP, ENVIRONMENT, HANDOFF, PLACE = "code", "setup", "environment", "hand-off", "place on the page"
 PARAMETER, MODULE = "parameter ", "module "
 _LONGEST_PATH = 1024
 _shell_word = re.compile(r"[^\s'\"<>|;&()]+")
@@ -78,7 +78,12 @@ def source_of(
 
 
 def parts(
-    source: Source, *, params: Mapping[str, Any], environment: str, modules: Mapping[str, str]
+    source: Source,
+    *,
+    params: Mapping[str, Any],
+    environment: str,
+    modules: Mapping[str, str],
+    place: str = "",
 ) -> dict[str, str]:
     """Return the named parts of a stage's key.
 
@@ -87,12 +92,14 @@ def parts(
         params: the values of all parameters; those that the stage can't see are left out.
         environment: the digest of interpreter and packages.
         modules: the digest of each local module that the code imports, by its path.
+        place: the digest of what the hand-off is told of where the stage and the setup cells stand.
     """
     found = {
         CODE: code_digest(source),
         SETUP: digest_of(source.setup),
         ENVIRONMENT: environment,
         HANDOFF: str(FORMAT),
+        PLACE: place,
     }
     for name in visible_params(source, params):
         found[PARAMETER + name] = _shown(params[name])
@@ -250,7 +257,7 @@ def _shown(value: Any) -> str:
 
 
 def _rank(name: str) -> tuple[int, str]:
-    order = (PARAMETER, CODE, SETUP, MODULE, ENVIRONMENT)
+    order = (PARAMETER, CODE, SETUP, MODULE, PLACE, ENVIRONMENT)
     return next((place for place, prefix in enumerate(order) if name.startswith(prefix)), len(order)), name
 
 

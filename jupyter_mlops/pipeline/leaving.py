@@ -11,14 +11,13 @@ from jupyter_mlops.pipeline.above import is_pseudo
 from jupyter_mlops.pipeline.memory import shared_roots
 from jupyter_mlops.pipeline.messages import mend_for, named_kind
 from jupyter_mlops.pipeline.pickling import Pickled, Scope, class_name, is_atom, pickled
-from jupyter_mlops.pipeline.product import Tombstone
+from jupyter_mlops.pipeline.product import NOT_KEPT, Tombstone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from jupyter_mlops.pipeline.above import Above
 
-NOT_KEPT = "no later stage mentions it, so it wasn't kept"
 _of_ipython = re.compile(r"_+|_i+|_i?\d+|_[iod]h|_sh|In|Out|get_ipython|exit|quit|_mlops|__\w+__")
 
 

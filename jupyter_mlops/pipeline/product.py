@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 FORMAT = 2
+# Why a tombstone stands for a variable that could have been passed on.
+NOT_KEPT = "no later stage mentions it, so it wasn't kept"
 
 
 class Component(Value, frozen=True, kw_only=True):

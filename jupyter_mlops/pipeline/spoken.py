@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-_OPTIONS = {"print": "print options", "printoptions": "print options", "display": "display options"}
+_STATES = {
+    "random": "Python's random state",
+    "limits": "Python's limits",
+    "logging": "the loggers",
+    "warnings": "the warning filters",
+    "decimal": "decimal's context",
+}
+_MODULES = ("numpy", "pandas", "matplotlib", "sklearn", "torch")
 
 
 def is_pseudo(name: str) -> bool:
@@ -15,14 +22,14 @@ def spoken(name: str) -> str:
     if not is_pseudo(name):
         return name
     inner = name[1:-1]
-    kind, space, of = inner.partition(" ")
-    if space:
-        return {"class": f"class {of}", "setup": f"{of} of a setup cell"}.get(kind, inner)
-    if inner == "random":
-        return "Python's random state"
-    module, _, what = inner.partition(".")
-    if not what:
-        return f"the state of {module}"
-    if what.startswith("random"):
+    kind, _, of = inner.partition(" ")
+    module = inner.removesuffix(".random")
+    if module != inner:
         return f"{module}'s random state"
-    return f"{module}'s {_OPTIONS.get(what, what.replace('_', ' '))}"
+    if kind in _MODULES:
+        return f"{kind}'s {of}"
+    if kind in ("class", "file"):
+        return inner
+    if kind == "setup":
+        return f"{of} of a setup cell"
+    return _STATES.get(inner, f"the {inner}")

@@ -62,8 +62,9 @@ class StageExecution(Record, frozen=True, kw_only=True):
     ``key`` is the cache key, ``parts`` what it was made of by name, so that a change can be told in words.
     ``upstream`` maps the stages above to the digest of their product. ``reads`` maps files and datasets read to
     their SHA-256, ``writes`` are files it wrote beside its product, ``left`` their SHA-256 at its end and ``found``
-    the one that they had before, where they were there; ``product`` is the digest of the pickled outputs in the object store, ``outputs`` a fingerprint for each variable, ``deleted``
-    and ``lost`` are variables that it took away or bound to what can't be passed on; ``pulls`` are the
+    the one that they had before, where they were there; ``product`` is the digest of the pickled outputs in the
+    object store, ``outputs`` a fingerprint for each variable, ``deleted`` and ``lost`` are variables that it took
+    away or that aren't in its product, ``unkept`` those of them that no stage below mentioned; ``pulls`` are the
     variables that it read from stages above and ``absent`` the names that it looked for in vain, as they were then;
     ``executed`` is the digest of the executed notebook. ``upstream_datasets`` are those that its inputs were made from.
     ``attempt`` counts the executions of the stage in one run.
@@ -85,6 +86,7 @@ class StageExecution(Record, frozen=True, kw_only=True):
     outputs: dict[str, str] = msgspec.field(default_factory=dict)
     deleted: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
+    unkept: tuple[str, ...] = ()
     pulls: dict[str, Pull] = msgspec.field(default_factory=dict)
     absent: tuple[str, ...] = ()
     executed: str = ""
@@ -125,7 +127,9 @@ class Commit(Value, frozen=True, kw_only=True):
 
 
 class Run(Record, frozen=True, kw_only=True):
-    """Report a run; the JSON of ``jupyter mlops run --json``. ``group`` names the grid that it is one point of."""
+    """Report a run; the JSON of ``jupyter mlops run --json``. ``group`` names the grid that it is one point of,
+    ``page`` the HTML file that shows it.
+    """
 
     run_id: str
     status: RunStatus
@@ -142,6 +146,7 @@ class Run(Record, frozen=True, kw_only=True):
     finished_at: str = ""
     suggested: bool = False
     group: str = ""
+    page: str = ""
 
     @property
     def ref(self) -> Ref:

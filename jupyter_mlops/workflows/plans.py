@@ -11,6 +11,8 @@ from jupyter_mlops.execution import planner
 from jupyter_mlops.execution.reads import local_modules
 from jupyter_mlops.pipeline import cache_key, environment, file_use
 from jupyter_mlops.pipeline.bindings import top_level_names
+from jupyter_mlops.pipeline.wanted import Words
+from jupyter_mlops.records.base import digest_of
 from jupyter_mlops.records.run import StageExecution
 
 if TYPE_CHECKING:
@@ -99,6 +101,7 @@ class Plans:
             params=self.params,
             environment=environment.snapshot().digest,
             modules={path: digest for path, (digest, _) in modules.items()},
+            place=digest_of([self._words.since(self.pipeline.stage(stage)), self._words.shadowed()]),
         )
         seen = {name: self.params[name] for name in cache_key.visible_params(source, self.params)}
         texts = (*source.own, *source.definitions, *(text for _, text in modules.values()))
@@ -124,12 +127,20 @@ class Plans:
         """Return the stages above a stage, in page order."""
         return self.order[: self.order.index(stage)]
 
+    def unwanted(self, stage: str) -> frozenset[str]:
+        """Return the names that no stage below can mention, so that they needn't be kept."""
+        return frozenset(self._words.unwanted(self.pipeline.stage(stage)))
+
     def makes(self, stage: str, name: str) -> bool:
         """Say whether a stage's code, or its newest execution, binds a name."""
         if name in self._bound[stage]:
             return True
         last = self.last(stage)
         return last is not None and name in last.outputs
+
+    @cached_property
+    def _words(self) -> Words:
+        return Words(self.notebook, self.pipeline)
 
     @cached_property
     def _bound(self) -> Mapping[str, frozenset[str]]:

@@ -12,7 +12,7 @@ from jupyter_mlops.errors import IntegrityError, MlopsError
 from jupyter_mlops.execution import locks, planner
 from jupyter_mlops.execution.reads import FileDigests, Snapshot, tell_apart
 from jupyter_mlops.notebook.tags import untagged
-from jupyter_mlops.pipeline.product import latest
+from jupyter_mlops.pipeline.product import NOT_KEPT, latest
 from jupyter_mlops.pipeline.storage import read_header
 from jupyter_mlops.records.base import digest_of
 from jupyter_mlops.records.ref import Ref
@@ -113,6 +113,7 @@ class Stages:
             standing=self._left_by(name),
             stored=self._stored,
             causes=self._causes,
+            unwanted=self.plans.unwanted(name),
             force=self.force or (name in self.again and self.again[name].files),
         )
         if decision.verdict != planner.CACHED:
@@ -215,6 +216,7 @@ class Stages:
             outputs={variable: header.component(variable).digest for variable in header.variables},
             deleted=header.deleted,
             lost=tuple(sorted(header.tombstones)),
+            unkept=tuple(sorted(each for each, stone in header.tombstones.items() if stone.why == NOT_KEPT)),
             pulls=header.pulls,
             absent=self._absent(plan, header, seen),
             executed=objects.put_file(self.engine.notebook(name)),

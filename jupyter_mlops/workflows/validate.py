@@ -92,7 +92,6 @@ def review(
     found: dict[str, Again] = {}
     above: list[Header] = []
     writers: dict[str, tuple[str, str]] = {}
-    rewritten = {_plain(path) for name in fresh if name in done for path in done[name].left}
     for name in (name for name in order if name in done):
         execution = done[name]
         again = other_inputs(execution, above)
@@ -103,8 +102,8 @@ def review(
         above.append(header_of(execution))
         writers.update({_plain(path): (name, left) for path, left in execution.left.items()})
     for path, (name, left) in writers.items():
-        # A cached stage's file that a stage above, which ran, has written over.
-        if name not in fresh and path in rewritten and digest(path) != left:
+        # Another stage wrote over it: in this run, or in an earlier one and doesn't any more.
+        if name not in fresh and digest(path) != left:
             found.setdefault(name, Again(f"file {path} is not as it left it", files=True))
     return found
 

@@ -38,6 +38,7 @@ def decide(
     parts: dict[str, str] | None = None,
     above: tuple[Header, ...] = (),
     causes: dict[str, str] | None = None,
+    unwanted: tuple[str, ...] = (),
 ) -> tuple[str, tuple[str, ...]]:
     decision = planner.decide(
         stage,
@@ -46,6 +47,7 @@ def decide(
         last=last,
         above=above,
         causes=causes or {},
+        unwanted=unwanted,
         digest=(files or {}).get,
         standing=lambda path, _: (files or {}).get(path),
         stored=stored.__contains__,
@@ -141,6 +143,12 @@ def test_an_execution_says_what_it_left() -> None:
     assert planner.latest("x", [made]) == Pull(stage="train", digest="1")
     assert planner.latest("d", [left("load", d="1"), made]) is None
     assert isinstance(planner.latest("f", [made]), Tombstone)
+
+
+def test_what_it_did_not_keep_must_still_be_unwanted() -> None:
+    earlier = execution(lost=("big", "f"), unkept=("big",))
+    assert decide(earlier, unwanted=("big",))[0] == "cached"
+    assert decide(earlier) == ("run", ("big is needed now and wasn't kept",))
 
 
 def test_a_file_that_it_writes_must_be_as_it_left_it() -> None:
