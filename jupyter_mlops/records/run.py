@@ -127,8 +127,9 @@ class Commit(Value, frozen=True, kw_only=True):
 
 
 class Run(Record, frozen=True, kw_only=True):
-    """Report a run; the JSON of ``jupyter mlops run --json``. ``group`` names the grid that it is one point of,
-    ``page`` the HTML file that shows it.
+    """Report a run; the JSON of ``jupyter mlops run --json``.
+
+    ``group`` names the grid that it is one point of, ``page`` the HTML file that shows it.
     """
 
     run_id: str

@@ -188,6 +188,7 @@ class _Running:
             commit=commit_of(self._path.parent),
             suggested=self._pipeline.suggested,
             group=group,
+            page=str(run_page.path_of(self._settings, self._run_id)),
             created_at=stamp.now(),
             author=stamp.author(),
         )

@@ -93,6 +93,8 @@ def summary(console: Console, run: Run) -> None:
         for condition in gate.conditions:
             console.print(f"           {escape(_condition(condition))}", soft_wrap=True)
     console.print(f"run      {run.run_id}: {_verdict(run)}")
+    if run.page:
+        console.print(f"page     {escape(run.page)}", soft_wrap=True)
 
 
 def failures(console: Console, run: Run) -> None:
