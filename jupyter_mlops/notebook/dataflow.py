@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from jupyter_mlops.errors import DataflowError, NotFoundError
-from jupyter_mlops.notebook import graph, known
-from jupyter_mlops.notebook.events import Event, bound_names
+from jupyter_mlops.errors import DataflowError
+from jupyter_mlops.notebook import graph, known, refusals
 from jupyter_mlops.notebook.machine import Machine
 from jupyter_mlops.notebook.memory import NO_OBJECTS, Found
 from jupyter_mlops.notebook.stages import Plan, plan
@@ -16,6 +15,7 @@ from jupyter_mlops.records.pipeline import Diagnostic, Pipeline
 
 if TYPE_CHECKING:
     from jupyter_mlops.notebook.cells import Notebook
+    from jupyter_mlops.notebook.events import Event
 
 
 def analyse(notebook: Notebook) -> Pipeline:
@@ -80,14 +80,9 @@ def examined(notebook: Notebook) -> Examined:
         return Examined(Pipeline(notebook=notebook.name), [finding], [])
     made = plan(notebook)
     versions = _follow(made, made.events)
-    findings = [*made.findings, *versions.findings, *_undefined(made, versions, made.events)]
-    findings += _setup_reads(versions) + _unpassable(versions) + _unknown_after(made)
-    if not made.stages:
-        findings.append(
-            Diagnostic(rule="MLO112", message="there is no stage", mend="tag a code cell: %%mlops stage NAME")
-        )
     stages, reasons = graph.stages(made, versions)
-    findings += graph.cycles(stages, reasons)
+    cycles = graph.cycles(stages, reasons)
+    findings = [*made.findings, *versions.findings, *cycles, *refusals.of(made, versions, cycles)]
     pipeline = Pipeline(
         notebook=notebook.name,
         params=made.params,
@@ -129,93 +124,12 @@ def _set_params(made: Plan, versions: Versions, machine: Machine) -> None:
             machine.stand_for(name, Found(objects, kind="constant" if is_constant else ""))
 
 
-def _undefined(made: Plan, versions: Versions, events: dict[int, tuple[Event, ...]]) -> list[Diagnostic]:
-    places: dict[str, list[int]] = {}
-    for index in sorted(events):
-        for name in bound_names(events[index]):
-            places.setdefault(name, []).append(index)
-    found = []
-    for (name, cell), line in versions.undefined.items():
-        where = places.get(name, [])
-        skipped = [index for index in where if index in made.skipped]
-        later = [index for index in where if index > cell and index not in made.skipped]
-        if skipped:
-            message, mend = (
-                f"{name} is defined only in cell {skipped[0]}, which is tagged skip",
-                "untag that cell",
-            )
-        elif later:
-            message, mend = (
-                f"{name} is used before cell {later[0]} defines it",
-                "move that cell above this one",
-            )
-        else:
-            message, mend = (
-                f"{name} is used but never defined above",
-                "define it, or restore the cell that did",
-            )
-            near = NotFoundError.of("name", name, [*places, *made.params, *known.BUILTINS]).details["near"]
-            if near and near[0] in places:
-                mend += f"; did you mean {near[0]}?"
-        found.append(Diagnostic(rule="MLO102", message=message, mend=mend, cell=cell, line=line))
-    return found
-
-
-def _setup_reads(versions: Versions) -> list[Diagnostic]:
-    return [
-        Diagnostic(
-            rule="MLO121",
-            message=f"this setup cell reads {name}, which stage {version.stage} makes in cell {version.cell}",
-            mend="tag the cell as a stage, or move it below that stage untagged",
-            cell=cell,
-            line=line,
-        )
-        for name, cell, line, version in versions.setup_reads
-    ]
-
-
-def _unpassable(versions: Versions) -> list[Diagnostic]:
-    found = []
-    for stage, needs in versions.needs.items():
-        for name, need in needs.items():
-            if need.version.kind in known.UNPASSABLE:
-                what, mend = known.UNPASSABLE[need.version.kind]
-                found.append(
-                    Diagnostic(
-                        rule="MLO107",
-                        message=f"{name} is {what}, which can't be passed on to stage {stage} (cell {need.cell})",
-                        mend=mend,
-                        cell=need.version.cell,
-                        line=need.version.line,
-                        merge=(need.version.stage, stage),
-                    )
-                )
-    return found
-
-
 def _fragile(versions: Versions) -> list[tuple[str, str]]:
     return sorted(
         {
             (need.version.stage, stage)
             for stage, needs in versions.needs.items()
             for need in needs.values()
-            if need.version.kind in known.FRAGILE
+            if need.version.kind in known.FRAGILE or need.version.kind in known.UNPASSABLE
         }
     )
-
-
-def _unknown_after(made: Plan) -> list[Diagnostic]:
-    found = []
-    for name, options in made.options.items():
-        for after in options.after:
-            if after in made.stages and after != name:
-                continue
-            message = f"stage {name} can't come after itself"
-            mend = "leave --after out"
-            if after != name:
-                near = NotFoundError.of("stage", after, made.stages)
-                message, mend = f"stage {name} comes after {after}, and there is no such stage", near.hint
-            found.append(
-                Diagnostic(rule="MLO113", message=message, mend=mend, cell=made.stages[name][0], line=1)
-            )
-    return found

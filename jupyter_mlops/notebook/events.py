@@ -20,8 +20,8 @@ class Value:
     """Say what an expression's value has to do with variables.
 
     It may be the very object of the variables in ``same``, an element, attribute or view of those in ``part``, a
-    new object that ``holds`` others, or what the ``calls`` (by number) return. ``kind`` is known where the source
-    tells: ``constant``, ``module``, ``random``, ``figure``, ``file``, ``connection``, ``generator``,
+    new object that ``holds`` others, what the ``calls`` (by number) return, or an element of it. ``kind`` is known where
+    the source tells: ``constant``, ``module``, ``random``, ``figure``, ``file``, ``connection``, ``generator``,
     ``function`` (or class), ``plain`` (a container of constants). ``module`` is the dotted name that was imported.
     """
 
@@ -29,6 +29,7 @@ class Value:
     part: frozenset[str] = frozenset()
     holds: frozenset[str] = frozenset()
     calls: frozenset[int] = frozenset()
+    part_calls: frozenset[int] = frozenset()
     held_calls: frozenset[int] = frozenset()
     functions: tuple[Function, ...] = ()
     kind: str = ""
@@ -40,6 +41,7 @@ class Value:
             self.part | other.part,
             self.holds | other.holds,
             self.calls | other.calls,
+            self.part_calls | other.part_calls,
             self.held_calls | other.held_calls,
             self.functions + other.functions,
             self.kind if self.kind == other.kind else "",
@@ -48,14 +50,15 @@ class Value:
     def as_part(self) -> Value:
         """Return the value of an element, attribute or view of this one."""
         return Value(
-            frozenset(), self.same | self.part | self.holds, frozenset(), self.calls | self.held_calls
+            part=self.same | self.part | self.holds,
+            part_calls=self.calls | self.part_calls | self.held_calls,
         )
 
     def as_held(self) -> Value:
         """Return the value of a new object that holds this one."""
         return Value(
             holds=self.same | self.part | self.holds,
-            held_calls=self.calls | self.held_calls,
+            held_calls=self.calls | self.part_calls | self.held_calls,
             functions=self.functions,
         )
 
@@ -138,16 +141,29 @@ class Touch:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """One of several courses is taken; ``guarded`` where a missing name is caught (``except NameError``)."""
+    """One of several courses is taken; ``guarded`` where a missing name is caught (``except NameError``).
+
+    ``begins`` where the first course is begun in all likelihood: a loop's body, what is tried.
+    """
 
     arms: tuple[tuple[Event, ...], ...]
     guarded: bool = False
+    begins: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Opaque:
     """Any variable may be defined here: ``import *``, ``%run``, ``exec``."""
 
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """An attribute of what ``root`` is, or is part of, is set: ``np.foo = …``; ``path`` is its dotted name."""
+
+    root: str
+    path: tuple[str, ...]
     line: int
 
 
@@ -178,7 +194,7 @@ class Function:
     is_generator: bool = False
 
 
-Event = Use | Bind | Mutate | Hold | Delete | Call | Branch | Opaque | Define | Return | Touch
+Event = Use | Bind | Mutate | Hold | Delete | Call | Branch | Opaque | Define | Patch | Return | Touch
 
 
 def is_local(name: str) -> bool:

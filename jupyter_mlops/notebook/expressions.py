@@ -20,6 +20,7 @@ from jupyter_mlops.notebook.events import (
     Hold,
     Mutate,
     Opaque,
+    Patch,
     Return,
     Touch,
     Use,
@@ -77,6 +78,9 @@ class Expressions:
                 if isinstance(node, ast.Subscript):
                     self.visit(node.slice)
                 self.change(container, node.lineno, value)
+                path = _path(node if isinstance(node, ast.Attribute) else inner)
+                if path[0] and len(path) > 1:
+                    self.out.append(Patch(self.scope.resolve(path[0]), path, node.lineno))
             case _:
                 self.visit(node)
 
@@ -99,7 +103,11 @@ class Expressions:
             name = node.name
         events, self.out, self.scope = tuple(self.out), outside, around
         names = tuple(scope.names[argument.arg] for argument in parameters(node.args))
-        function = Function(name, node.lineno, names, events, is_generator=is_generator(node))
+        decorated = bool(
+            getattr(node, "decorator_list", ())
+        )  # by @contextmanager, say: what it gives isn't known
+        generates = is_generator(node) and not decorated
+        function = Function(name, node.lineno, names, events, is_generator=generates)
         self.out.append(Define(function))
         return function
 

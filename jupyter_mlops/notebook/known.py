@@ -22,6 +22,12 @@ IPYTHON = frozenset(
     {"display", "get_ipython", "In", "Out", "exit", "quit", "open", "_", "__", "___", "_i", "_ii", "_iii", "_ih",
      "_oh", "_dh", "_exit_code", "_sh"}
 )  # fmt: skip
+HISTORY = frozenset({"_", "__", "___", "_i", "_ii", "_iii", "In", "Out", "_ih", "_oh"})
+# Attributes that hold options or process state, which travels by itself.
+OPTION_OBJECTS = words(
+    "rcParams rcParamsDefault options environ path modules argv stdout stderr stdin random backends filters flags config "
+    "defaults env meta_path path_hooks warn_explicit displayhook excepthook ast_node_interactivity style"
+)
 _numbered = re.compile(r"_i?\d+")
 
 # Methods that change their object, but not what it holds.
@@ -85,6 +91,8 @@ RETURNS_ITSELF = words("fit partial_fit set_params train eval to cuda cpu requir
 LIVE = frozenset({"random", "figure", "iterator", "generator"})
 # Kinds that pickle, but that a stage further on may find different: they are best used up where they are made.
 FRAGILE = frozenset({"figure", "iterator"})
+# Kinds of which an attribute or element is of the same kind.
+ALIKE = frozenset({"figure", "random", "module"})
 CONSTANTS = words("int float str bool len round abs hash ord chr repr format isinstance bytes complex")
 # Functions whose results share nothing with each other.
 DISTINCT = words("train_test_split random_split divmod array_split split hsplit vsplit partition")
@@ -97,6 +105,11 @@ UNPASSABLE = {
     "thread": ("a thread", "join it and pass on its result"),
     "pool": ("a worker pool", "open it again in the stage that needs it"),
 }
+
+
+def is_history(name: str) -> bool:
+    """Tell whether a name is the session's own memory of what was run and shown."""
+    return name in HISTORY or bool(_numbered.fullmatch(name))
 
 
 def is_provided(name: str) -> bool:

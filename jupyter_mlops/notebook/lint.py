@@ -36,6 +36,13 @@ def check(notebook: Notebook) -> list[Diagnostic]:
     found += tree_findings(parsed)
     for cell in cells:
         found.extend(_installs(cell))
+    # What is an error already is no warning too.
+    errors = {(finding.rule, finding.cell) for finding in found if finding.severity == "error"}
+    found = [
+        finding
+        for finding in found
+        if finding.severity == "error" or (finding.rule, finding.cell) not in errors
+    ]
     return sorted(found, key=lambda f: (-1 if f.cell is None else f.cell, f.line or 0, f.rule))
 
 

@@ -18,6 +18,7 @@ from jupyter_mlops.notebook.events import (
     Hold,
     Mutate,
     Opaque,
+    Patch,
     Return,
     Touch,
     Use,
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
 class Listener(Protocol):
     """Hear what happens to the notebook's variables."""
 
-    def used(self, name: str, line: int, *, soft: bool) -> None:
-        """Take note that a variable is read that this cell hasn't surely set."""
+    def used(self, name: str, line: int, *, soft: bool, sure: bool = False) -> None:
+        """Take note that a variable is read that this cell hasn't surely set; ``sure`` where no other course is likely."""
 
     def bound(self, name: str, line: int, *, sure: bool, kind: str) -> None:
         """Take note that a variable gets a value."""
@@ -47,6 +48,9 @@ class Listener(Protocol):
 
     def deleted(self, name: str, line: int) -> None:
         """Take note that a variable is gone."""
+
+    def patched(self, path: tuple[str, ...], line: int) -> None:
+        """Take note that an attribute of a module, or of something in one, is set."""
 
     def opened(self, line: int) -> None:
         """Take note that any variable may have been set."""
@@ -73,6 +77,7 @@ class Machine(Calls):
     inside: bool = False
     optional: int = 0
     guarded: int = 0
+    unlikely: int = 0
 
     def start(self) -> None:
         """Forget what was surely set, and the numbers of calls: a new cell begins."""
@@ -84,7 +89,7 @@ class Machine(Calls):
         for event in events:
             self._step(event)
 
-    def _step(self, event: Event) -> None:  # noqa: C901 - a line a kind of event
+    def _step(self, event: Event) -> None:  # noqa: C901, PLR0912 - a line a kind of event
         match event:
             case Use():
                 self.use(event.name, event.line, soft=event.soft)
@@ -109,13 +114,20 @@ class Machine(Calls):
                 self.listener.opened(event.line)
             case Touch():
                 self.touch(event, event.line)
+            case Patch():
+                if self.lookup(event.root).kind == "module":
+                    self.listener.patched(event.path, event.line)
 
     def use(self, name: str, line: int, *, soft: bool = False) -> None:
         """Read a variable, and whatever the functions in it read."""
         if not is_local(name) and name not in self.set_here:
-            self.listener.used(name, line, soft=soft or self.guarded > 0)
+            self.listener.used(name, line, soft=soft or self.guarded > 0, sure=not (soft or self.unlikely))
         for function in self.lookup(name).functions:
             self.may_call(function, line)
+
+    def patch(self, path: tuple[str, ...], line: int) -> None:
+        """Change something inside of a module."""
+        self.listener.patched(path, line)
 
     def touch(self, effect: Touch | Effect, line: int) -> None:
         """Read or write what no variable holds."""
@@ -134,7 +146,7 @@ class Machine(Calls):
         """Read what a function needs whatever course it takes."""
         for name, sure in self.summaries.of(function).reads.items():
             if sure and name not in self.set_here:
-                self.listener.used(name, line, soft=self.guarded > 0)
+                self.listener.used(name, line, soft=self.guarded > 0, sure=not self.unlikely)
 
     def set_from_within(self, name: str, line: int) -> None:
         """Take note that a function sets a variable, perhaps."""
@@ -186,10 +198,12 @@ class Machine(Calls):
             objects |= found.objects
             functions |= found.functions
             kinds.add(found.kind)
-        for found in (self.lookup(name) for name in value.part):
+        parts = [self.lookup(name) for name in value.part]
+        parts += [self.results[number] for number in value.part_calls if number in self.results]
+        for found in parts:
             objects |= self.memory.reach(found.objects)
             functions |= found.functions
-            kinds.add(found.kind if found.kind in known.LIVE or found.kind == "module" else "")
+            kinds.add(found.kind if found.kind in known.ALIKE else "")
         held: set[object] = set()
         holding = [self.lookup(name) for name in value.holds]
         holding += [self.results[number] for number in value.held_calls if number in self.results]
@@ -198,7 +212,7 @@ class Machine(Calls):
             held |= found.objects if found.kind != "function" else set()
             functions |= found.functions
         kind = kinds.pop() if len(kinds) == 1 else ""
-        if kind != "module" and (held or not (whole or value.part)):
+        if kind != "module" and (held or not (whole or parts)):
             made = self.memory.fresh(held)
             objects |= made
             if kind == "plain":
@@ -245,10 +259,12 @@ class Machine(Calls):
         several = len(event.arms) > 1
         self.optional += several
         self.guarded += event.guarded
+        unlikely = self.unlikely
         ends: list[dict[str, Found | None]] = []
         surely: list[set[str]] = []
         before: dict[str, Found | None] = {}
-        for arm in event.arms:
+        for place, arm in enumerate(event.arms):
+            self.unlikely = unlikely + (several and (place > 0 or not event.begins))
             self.undo, self.set_here = {}, set(already)
             self.run(arm)
             ends.append({name: self.bindings.get(name) for name in self.undo})
@@ -258,6 +274,7 @@ class Machine(Calls):
         self.undo = around
         self.optional -= several
         self.guarded -= event.guarded
+        self.unlikely = unlikely
         for name, found in before.items():
             self._remember(name)
             self._restore({name: _joined([end.get(name, found) for end in ends])})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
 
 _catch_names = frozenset({"NameError", "Exception", "BaseException"})
 _texts = (ast.Constant, ast.JoinedStr, ast.BinOp, ast.Call)
+# Words of code that may make variables where the source doesn't say which.
+_out_of_sight = re.compile(
+    r"\b(?:globals|locals|user_ns|user_global_ns|user_module|run_cell\w*|__main__|builtins|__builtins__|f_globals"
+    r"|get_ipython\(\)\.(?:push|ex|run_code|safe_execfile))\b"
+)
 _leaves = (ast.Raise, ast.Return, ast.Continue, ast.Break)
 
 
@@ -42,6 +48,8 @@ def events_of(source: str, label: str) -> tuple[Event, ...]:
     """
     parsed = syntax.parse(source)
     builder = Statements(label)
+    if _out_of_sight.search(source):
+        builder.out.append(Opaque(1))
     with syntax.deep():
         builder.block(parsed.tree.body)
     builder.out.extend(Bind(name, 1) for name in parsed.bound)
@@ -161,16 +169,14 @@ class Statements(Expressions):
         self.visit(node.test)
         always = isinstance(node.test, ast.Constant) and bool(node.test.value)
         body = self._arm(node.body)
-        self.out.append(Branch((body,) if always else (body, ())))
+        self.out.append(Branch((body,) if always else (body, ()), begins=True))
         self.block(node.orelse)
 
     def _for(self, node: ast.For | ast.AsyncFor) -> None:
         values = self.visit(node.iter)
-        around, self.out = self.out, []
+        # A loop that isn't run once is rare: its variable counts as set, what its body sets doesn't.
         self.target(node.target, values.as_part())
-        self.block(node.body)
-        body, self.out = tuple(self.out), around
-        self.out.append(Branch((body, ())))
+        self.out.append(Branch((self._arm(node.body), ()), begins=True))
         self.block(node.orelse)
 
     _asyncfor = _for
@@ -195,7 +201,7 @@ class Statements(Expressions):
             if not isinstance(handler.body[-1], _leaves)
         ]
         if going_on:
-            self.out.append(Branch((body, ()), guarded=guarded))
+            self.out.append(Branch((body, ()), guarded=guarded, begins=True))
             self.out.append(Branch((rest, *handlers)))
         else:
             self.out.append(Branch((body,), guarded=guarded))

@@ -52,6 +52,7 @@ class Plan:
     skipped: list[int] = field(default_factory=list)
     gates: list[Gate] = field(default_factory=list)
     events: dict[int, tuple[Event, ...]] = field(default_factory=dict)
+    trees: dict[int, ast.Module] = field(default_factory=dict)
     findings: list[Diagnostic] = field(default_factory=list)
 
     def owners(self) -> dict[int, str]:
@@ -151,6 +152,7 @@ def _parsed(made: Plan, cell: Cell) -> syntax.Parsed:
             )
         parsed = syntax.Parsed(syntax.EMPTY)
         made.events[cell.index] = ()
+    made.trees[cell.index] = parsed.tree
     return parsed
 
 

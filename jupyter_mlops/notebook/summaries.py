@@ -181,7 +181,8 @@ class _Notes:
         self.sets: set[str] = set()
         self.machine: object = None
 
-    def used(self, name: str, _line: int, *, soft: bool) -> None:
+    def used(self, name: str, _line: int, *, soft: bool, sure: bool = False) -> None:
+        del sure
         optional = getattr(self.machine, "optional", 0) > 0
         self.reads[name] = self.reads.get(name, False) or not (soft or optional)
 
@@ -194,6 +195,9 @@ class _Notes:
 
     def deleted(self, name: str, line: int) -> None:
         """Rare enough to leave out."""
+
+    def patched(self, path: tuple[str, ...], line: int) -> None:
+        """A function that patches a module is called in some stage; rare enough to leave out."""
 
     def opened(self, line: int) -> None:
         """What ``exec`` sets in a function stays there."""

@@ -46,6 +46,11 @@ class Versions:
     current: dict[str, Version] = field(default_factory=dict)
     needs: dict[str, dict[str, Need]] = field(default_factory=dict)
     undefined: dict[tuple[str, int], int] = field(default_factory=dict)
+    surely: set[tuple[str, str]] = field(default_factory=set)
+    writes: dict[tuple[str, str], int] = field(default_factory=dict)
+    turns: list[tuple[str, int, Version, int, int]] = field(default_factory=list)
+    history: list[tuple[str, str, int, int]] = field(default_factory=list)
+    patches: list[tuple[tuple[str, ...], str, int, int]] = field(default_factory=list)
     seeded: set[str] = field(default_factory=set)
     unseeded: dict[str, list[str]] = field(default_factory=dict)
     files: dict[str, list[tuple[str, bool, int, int]]] = field(default_factory=dict)
@@ -57,15 +62,19 @@ class Versions:
         self.stage, self.cell = stage, cell
         self.order[stage] = cell
 
-    def used(self, name: str, line: int, *, soft: bool) -> None:
+    def used(self, name: str, line: int, *, soft: bool, sure: bool = False) -> None:
         """Take note of a read."""
         if is_resource(name) and self._apart(name, line, writes=False):
             return
         version = self.current.get(name)
         if version is None or (version.gone and not soft):
+            if known.is_history(name) and not soft and self.stage != GIVEN:
+                self.history.append((name, self.stage, self.cell, line))
             if not (soft or self.is_open or known.is_provided(name)):
                 self.undefined.setdefault((name, self.cell), line)
             return
+        if sure:
+            self.surely.add((self.stage, name))
         self._need(version, self.cell, line)
 
     def bound(self, name: str, line: int, *, sure: bool, kind: str) -> None:
@@ -73,6 +82,8 @@ class Versions:
         if is_resource(name) and self._apart(name, line, writes=True):
             return
         version = self.current.get(name)
+        if sure:
+            self.writes[self.stage, name] = self.cell
         if version is not None and version.stage == self.stage and not version.gone:
             self._written_again(version, line)
             version.full = version.full or sure
@@ -171,6 +182,11 @@ class Versions:
         """Take note that a variable is gone."""
         self.current[name] = Version(name, self.stage, self.cell, line, full=True, gone=True)
 
+    def patched(self, path: tuple[str, ...], line: int) -> None:
+        """Take note that an attribute of a module, or of something in one, is set."""
+        if self.stage != GIVEN and not known.OPTION_OBJECTS.intersection(path):
+            self.patches.append((path, self.stage, self.cell, line))
+
     def opened(self, _line: int) -> None:
         """Take note that from here on any name may be defined."""
         self.is_open = True
@@ -178,6 +194,9 @@ class Versions:
     def _need(self, version: Version, cell: int, line: int) -> None:
         outside = self._from_outside(version)
         if outside is not None:
+            own = self.writes.get((self.stage, outside.name))
+            if own is not None and outside.stage not in (GIVEN, self.stage):
+                self.turns.append((self.stage, own, outside, cell, line))
             self._cross(self.stage, outside, cell, line)
 
     def _cross(self, stage: str, version: Version, cell: int, line: int) -> None:

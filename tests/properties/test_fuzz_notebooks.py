@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from jupyter_mlops.interfaces.cli import main
-from tests.notebooks import CellSpec, notebook
+from tests.notebooks import notebook
 
 COUNT = int(os.environ.get("JUPYTER_MLOPS_FUZZ", "150"))
 CHUNKS = 10
@@ -138,7 +138,7 @@ def mutated(seed: int) -> bytes:
     draw = random.Random(seed)  # noqa: S311 - a reproducible draw is the point
     if draw.random() < 0.08:
         return draw.choice(RAW)
-    cells: list[CellSpec] = [draw.choice([source, ("md", f"# Part {place}\n{source[:20]}"), (source, {"mlops": draw.choice(TAGS[:5])})])
+    cells: list[Any] = [draw.choice([source, ("md", f"# Part {place}\n{source[:20]}"), (source, {"mlops": draw.choice(TAGS[:5])})])
              for place, source in enumerate(draw.sample(SOURCES, draw.randrange(2, 8)))]  # fmt: skip
     document = notebook(*cells)
     for _ in range(draw.randrange(1, 4)):

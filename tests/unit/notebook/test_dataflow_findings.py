@@ -158,3 +158,97 @@ def test_another_language_is_said_so() -> None:
     document = text("%%mlops stage a\nx <- 1", kernelspec={"name": "ir", "language": "R"})
     with pytest.raises(DataflowError, match="language is r"):
         analyse(parse(document, "r.ipynb"))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "globals()['zz'] = 1\nprint(zz)",
+        "globals().update(zz=1)\nprint(zz)",
+        "get_ipython().user_ns['zz'] = 1\nprint(zz)",
+        "import __main__\n__main__.zz = 1\nprint(zz)",
+        "print(zz if 'zz' in globals() else 0)",
+        "for zz in range(3):\n    pass\nprint(zz)",
+        "match 1:\n    case zz:\n        pass\nprint(zz)",
+        "[(zz := i) for i in range(3)]\nprint(zz)",
+        "class A:\n    zz = 1\n    yy = zz",
+    ],
+)
+def test_names_that_code_makes_out_of_sight(source: str) -> None:
+    pipeline("%%mlops stage a\n" + source)
+
+
+@pytest.mark.parametrize(
+    "a, b",
+    [
+        ("from contextlib import contextmanager\n@contextmanager\ndef f():\n    yield 1\nwith f() as g:\n    pass", "print(g)"),
+        ("def f():\n    yield 1\nfor g in f():\n    pass", "print(g)"),
+        ("g = (i for i in range(3))\ndeep = False", "if deep:\n    print(list(g))"),
+        ("g = (i for i in range(3))\nfor h in g:\n    pass", "print(h)"),
+        ("g = open('x')", "def f():\n    return g"),
+        ("g = open('x')\ng = g.read()", "print(g)"),
+        ("with open('x') as g:\n    h = g.read()", "print(h)"),
+        ("import sqlite3\nwith sqlite3.connect('x') as g:\n    h = g.execute('select 1').fetchall()", "print(h)"),
+    ],
+)  # fmt: skip
+def test_what_looks_as_if_it_could_not_be_passed_on(a: str, b: str) -> None:
+    pipeline("%%mlops stage a\n" + a, "%%mlops stage b\n" + b)
+
+
+@pytest.mark.parametrize(
+    "reads", ["print(list(f))", "for x in [1]:\n    next(f)", "def go():\n    return list(f)\ngo()", "try:\n    list(f)\nexcept ValueError:\n    pass"]
+)  # fmt: skip
+def test_what_cannot_be_passed_on_is_refused_where_it_is_surely_read(reads: str) -> None:
+    (found,) = findings("%%mlops stage a\nf = (i for i in [1])", "%%mlops stage b\n" + reads)
+    assert (found.rule, found.merge) == ("MLO107", ("a", "b"))
+    assert "merge stages a and b: tag cell 1 `%%mlops stage a`" in found.mend
+
+
+def test_stages_that_set_one_name_in_turns() -> None:
+    (found,) = findings(
+        "%%mlops stage a\nt = 'a'", "%%mlops stage b\nt = 'b'", "%%mlops stage a\nprint(t)", "%%mlops stage c\nprint(1)"
+    )  # fmt: skip
+    assert (found.rule, found.cell, found.merge) == ("MLO122", 2, ("a", "b"))
+    pipeline("%%mlops stage a\nt = 'a'", "%%mlops stage b\nt = 'b'", "%%mlops stage a\nt = 'c'\nprint(t)")
+    pipeline(
+        "%%mlops stage a\nfor i in range(3):\n    print(i)", "%%mlops stage b\nfor i in range(3):\n    print(i)",
+        "%%mlops stage a\nfor i in range(3):\n    print(i)", "%%mlops stage b\nfor i in range(3):\n    print(i)",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name, refused", [("_", True), ("__", True), ("_3", True), ("Out[1]", True)])
+def test_the_history_of_another_stage(name: str, refused: bool) -> None:
+    (found,) = findings("%%mlops stage a\n1 + 1", f"%%mlops stage b\nx = {name}")
+    assert (found.rule, found.cell) == ("MLO108", 1)
+    if name == "_":
+        pipeline("%%mlops stage a\nx = 2", "%%mlops stage b\n1 + 1", "y = _")
+        pipeline("%%mlops stage a\nfor _ in range(3):\n    print(_)", "%%mlops stage b\nprint(_)")
+
+
+@pytest.mark.parametrize(
+    "patch, use, refused",
+    [
+        ("np.foo = 3", "print(np.foo)", True),
+        ("plt.show = lambda: None", "plt.show()", True),
+        ("pd.DataFrame.shout = len", "pd.DataFrame().shout()", True),
+        ("np.names = []\nnp.names.append(1)", "print(np.names)", True),
+        ("np.foo = 3", "print(np.bar)", False),
+        ("plt.rcParams['figure.dpi'] = 100", "plt.rcParams['figure.dpi']", False),
+        ("pd.options.display.max_rows = 5", "print(pd.options.display.max_rows)", False),
+        (
+            "import sys, os\nsys.path.append('x')\nos.environ['A'] = 'b'",
+            "import os\nprint(os.environ['A'])",
+            False,
+        ),
+        ("df = pd.DataFrame()\ndf.foo = 3", "print(df.foo)", False),
+    ],
+)
+def test_patched_modules(patch: str, use: str, refused: bool) -> None:
+    cells = ("%%mlops setup\nimport numpy as np\nimport pandas as pd\nimport matplotlib.pyplot as plt", f"%%mlops stage a\n{patch}", f"%%mlops stage b\n{use}")  # fmt: skip
+    if not refused:
+        pipeline(*cells)
+        return
+    found = findings(*cells)
+    assert {f.rule for f in found} == {"MLO124"}
+    assert "setup cell" in found[0].mend
+    assert found[0].merge == ("a", "b")
