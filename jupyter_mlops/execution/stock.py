@@ -13,6 +13,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import v4
 
+from jupyter_mlops.errors import StageFailedError
 from jupyter_mlops.execution.local import FIXED_ENVIRONMENT
 from jupyter_mlops.records.run import StageError
 
@@ -43,10 +44,6 @@ class StockRun:
     error: StageError | None = None
 
 
-class HiddenCellError(Exception):
-    """What was to run out of sight failed."""
-
-
 def run_stock(
     cells: Sequence[StockCell],
     *,
@@ -67,7 +64,7 @@ def run_stock(
         on_cell: is told how many cells are done, and how many there are.
 
     Raises:
-        HiddenCellError: when what is out of sight fails.
+        StageFailedError: when what is to run out of sight fails.
     """
     make: Any = v4
     document = make.new_notebook(
@@ -123,10 +120,14 @@ def _run_hidden(client: NotebookClient, number: int, source: str) -> None:
     try:
         hidden: Any = v4
         client.execute_cell(hidden.new_code_cell(source), number, store_history=False)
-    except CellExecutionError as error:
-        raise HiddenCellError(f"{error.ename}: {error.evalue}") from None
-    except DeadKernelError:
-        raise HiddenCellError("the kernel ended") from None
+    except (CellExecutionError, DeadKernelError) as error:
+        why = (
+            f"{error.ename}: {error.evalue}" if isinstance(error, CellExecutionError) else "the kernel ended"
+        )
+        raise StageFailedError(
+            f"the notebook's variables can't be looked at in its kernel: {why}",
+            hint="the kernel needs jupyter-mlops installed, and memory for a second copy of what is compared",
+        ) from None
     finally:
         client.nb.cells[number] = visible
 

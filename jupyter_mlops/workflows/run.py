@@ -53,6 +53,7 @@ class Options:
         engine: ``local``, ``ploomber`` or ``ray``; default: the project's setting.
         on_change: is told a run's record each time that it changes.
         run_id: the run's id, where somebody chose it beforehand.
+        track: False leaves MLflow and the gates out, for a run that nobody will look up.
     """
 
     stages: Sequence[str] = ()
@@ -61,6 +62,7 @@ class Options:
     engine: str = ""
     on_change: Callable[[Run], None] | None = None
     run_id: str = ""
+    track: bool = True
 
 
 def run(notebook: Path, *, params: Mapping[str, Any] | None = None, **options: Any) -> Run:
@@ -159,7 +161,7 @@ class _Running:
                 force=options.force,
             )
             run_rounds(work, set(chosen), jobs=options.jobs or min(_cores(), max(1, len(plans.order))))
-            return self._finish(live, work)
+            return self._finish(live, work, track=options.track)
         except BaseException as error:
             with suppress(OSError):
                 _give_up(live, error)
@@ -209,7 +211,7 @@ class _Running:
         variables = {RUN_VARIABLE: self._run_id, project.ROOT_VARIABLE: str(self._settings.root)}
         return engines.create(name, folder, variables, self._settings)
 
-    def _finish(self, live: LiveRun, work: Stages) -> Run:
+    def _finish(self, live: LiveRun, work: Stages, *, track: bool) -> Run:
         failed = any(stage.status == "failed" for stage in live.run.stages)
         done = [work.done[name] for name in work.plans.order if name in work.done]
         models = tuple(dict.fromkeys(model for execution in done for model in execution.models))
@@ -220,11 +222,11 @@ class _Running:
             parents=tuple(str(execution.ref) for execution in done),
         )
         partly = failed or any(stage.reason == _NOT_SELECTED for stage in live.run.stages)
-        gates = tuple(self._judge(gate, models, partly=partly) for gate in self._pipeline.gates)
+        gates = tuple(self._judge(gate, models, partly=partly) for gate in self._pipeline.gates if track)
         finished = live.update(gates=tuple(gate for gate in gates if gate is not None))
         finished = _with_end(finished, "failed" if failed else "succeeded")
         self._store.ledger.append(finished)
-        if work.executed:
+        if work.executed and track:
             from jupyter_mlops.registry.models import Registry
 
             Registry(self._settings).log_run(finished)

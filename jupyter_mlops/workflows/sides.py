@@ -90,9 +90,7 @@ class Sandbox:
         """Lend an empty project, and the environment that leads to it; it stays in ``earlier`` afterwards."""
         self._project.mkdir()
         defaults = project.Settings(root=self._project)
-        values = {
-            key: getattr(defaults if key in _PLACES else self._settings, key) for key in project.KEYS
-        }
+        values = {key: getattr(defaults if key in _PLACES else self._settings, key) for key in project.KEYS}
         environment = {project.PREFIX + key.upper(): _as_text(value) for key, value in values.items()}
         try:
             yield self._project, {**environment, project.ROOT_VARIABLE: str(self._project)}
@@ -128,7 +126,9 @@ def pipeline_side(subject: Subject, box: Sandbox, jobs: int | None, on_step: OnS
 
     started = time.monotonic()
     with box.fresh() as (_, environment), _environ(environment):
-        ran = run(subject.path, params=subject.overrides, force=True, jobs=jobs, on_change=on_change)
+        ran = run(
+            subject.path, params=subject.overrides, force=True, jobs=jobs, on_change=on_change, track=False
+        )
     seconds = time.monotonic() - started
     settings = _settings_of(box.earlier)
     return _side_of(subject, ran, settings, seconds)
@@ -223,7 +223,7 @@ def _side_of(subject: Subject, ran: Run, settings: Settings, seconds: float) -> 
     products: dict[str, Path] = {}
     crossing: dict[str, set[str]] = {}
     for stage in subject.pipeline.stages:
-        name = f"{subject.path.stem}.{stage.name}"
+        name = f"{subject.pipeline.name}.{stage.name}"
         found = store.ledger.find("stage", name=name, limit=1)
         execution = found[0] if found and isinstance(found[0], StageExecution) else None
         if execution is None:
@@ -295,7 +295,7 @@ def _stock_cells(subject: Subject, crossing: Mapping[str, tuple[str, ...]], kept
             cells.append(StockCell(source=given))
     if not subject.is_python:
         return cells
-    begin = StockCell(source="None", afterwards=f"{_SNAPSHOT}.begin({subject.path.stem!r})")
+    begin = StockCell(source="None", afterwards=f"{_SNAPSHOT}.begin({subject.pipeline.name!r})")
     end = StockCell(source="None", afterwards=f"{_SNAPSHOT}.end({str(kept)!r})")
     return [begin, *cells, end]
 
