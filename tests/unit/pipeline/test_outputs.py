@@ -20,8 +20,18 @@ def printed(text, name="stdout"):
 
 
 def displayed(**data):
-    mimes = {"plain": "text/plain", "html": "text/html", "png": "image/png", "svg": "image/svg+xml", "json": "application/json"}
-    return {"output_type": "display_data", "data": {mimes[key]: value for key, value in data.items()}, "metadata": {}}
+    mimes = {
+        "plain": "text/plain",
+        "html": "text/html",
+        "png": "image/png",
+        "svg": "image/svg+xml",
+        "json": "application/json",
+    }
+    return {
+        "output_type": "display_data",
+        "data": {mimes[key]: value for key, value in data.items()},
+        "metadata": {},
+    }
 
 
 def raised(name, value):
@@ -44,7 +54,7 @@ SAME = {
     "timeit": ("1.2 ms ± 3 µs per loop (mean ± std. dev. of 7 runs, 1,000 loops each)", "2.2 s ± 30 ms per loop (mean ± std. dev. of 7 runs, 1 loop each)"),
     "minutes": ("1min 2s ± 3 ms per loop (mean ± std. dev. of 7 runs, 1 loop each)", "59 s ± 3 ms per loop (mean ± std. dev. of 7 runs, 1 loop each)"),
     "progress": ("\r 10%|█         | 1/10 [00:01<00:09,  1.0it/s]\r100%|██████████| 10/10 [00:10<00:00,  1.02it/s]", "\r100%|██████████| 10/10 [00:02<00:00, 5.5it/s]"),
-    "cell": ("/tmp/ipykernel_12/345.py:3: x", "/tmp/ipykernel_99/77.py:3: x"),
+    "cell": ("/t/ipykernel_12/345.py:3: x", "/u/ipykernel_99/77.py:3: x"),
     "count": ("Cell In[3], line 1", "Cell In[1], line 1"),
     "colours": ("\x1b[31mred\x1b[0m", "red"),
     "uuid": ("id 01234567-89ab-cdef-0123-456789abcdef", "id 11234567-89ab-cdef-0123-456789abcdef"),
@@ -52,7 +62,7 @@ SAME = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("left", "right"), SAME.values(), ids=SAME)
+@pytest.mark.parametrize("left, right", SAME.values(), ids=SAME)
 def test_what_differs_from_process_to_process_is_no_difference(left, right):
     assert difference([printed(left)], [printed(right)]) == ""
     assert difference([displayed(plain=left)], [displayed(plain=right)]) == ""
@@ -75,7 +85,7 @@ DIFFERENT = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("left", "right", "words"), DIFFERENT.values(), ids=DIFFERENT)
+@pytest.mark.parametrize("left, right, words", DIFFERENT.values(), ids=DIFFERENT)
 def test_what_differs_is_told(left, right, words):
     assert words in difference(left, right)
     assert difference(right, left)
@@ -109,7 +119,9 @@ def test_backspaces_take_away():
 
 def test_counters_of_libraries_are_no_content():
     html = '<div id="sk-container-id-{0}" class="x"><table id="T_{1}"></table></div>'
-    assert difference([displayed(html=html.format(1, "abcde"))], [displayed(html=html.format(7, "01234"))]) == ""
+    assert (
+        difference([displayed(html=html.format(1, "abcde"))], [displayed(html=html.format(7, "01234"))]) == ""
+    )
 
 
 def test_a_warning_that_was_shown_before_is_no_difference():
@@ -121,5 +133,5 @@ def test_a_warning_that_was_shown_before_is_no_difference():
 
 
 def test_paths_have_names():
-    reader = Reader(paths={"/tmp/x1": "<project>"})
-    assert reader.read([printed("in /tmp/x1/a")]) == [("stdout", "in <project>/a")]
+    reader = Reader(paths={"/t/x1": "<project>"})
+    assert reader.read([printed("in /t/x1/a")]) == [("stdout", "in <project>/a")]
