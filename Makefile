@@ -10,6 +10,8 @@ STAMP := $(VENV)/.setup-done
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-deps
 # One line of progress instead of a thousand; pip's errors still come through.
 COUNT := awk '/^(Collecting|Obtaining)/ {printf "\r  %d fetched", ++n; fflush()} /^(Installing|Building)/ {printf ", installing"; fflush()} END {print ""}'
+# Kernels and servers start by the hundred here: compile each module once, whatever the caller's shell wants.
+unexport PYTHONDONTWRITEBYTECODE
 PARALLEL := --numprocesses 2 --dist loadfile
 FRONT := $(shell git ls-files labextension 2>/dev/null)
 
@@ -66,7 +68,7 @@ build: setup ## Build the sdist and the wheel
 lock: ## Pin the development environment anew
 	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links --no-annotate \
-	  --extra lab --extra ploomber --group dev pyproject.toml --output-file requirements/dev.txt
+	  --extra lab --extra ploomber --extra ray --group dev pyproject.toml --output-file requirements/dev.txt
 
 clean: ## Remove what was built and the environment
 	rm -rf $(VENV) build dist labextension/node_modules labextension/lib jupyter_mlops/labextension
