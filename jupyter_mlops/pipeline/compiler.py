@@ -39,7 +39,7 @@ def compile_pipeline(
     """
     _check(notebook, pipeline)
     files = {
-        MARKER: pages.pipeline_yaml(pipeline),
+        MARKER: pages.pipeline_yaml(pipeline, Words(notebook, pipeline).stock),
         "params.yaml": pages.params_yaml(pipeline),
         "requirements.txt": requirements.encode(),
         "README.md": pages.readme(pipeline),
@@ -120,7 +120,17 @@ class _StageCells:
             return {"last": True}
         unwanted = known.unwanted(stage)
         kept = sorted({*known.bound(stage), *stage.outputs}.difference(unwanted))
-        return {"places": last_bindings(known.cells(stage), kept), "unwanted": unwanted}
+        beside = known.beside(stage)
+        return {
+            "places": last_bindings(known.cells(stage), kept),
+            "unwanted": unwanted,
+            "beside": {name: names for name, names in beside.items() if names},
+            "quiet": self._is_beside_others(beside) and known.is_quiet(stage),
+        }
+
+    def _is_beside_others(self, below: dict[str, list[str]]) -> bool:
+        known, stage = self._words, self._stage
+        return bool(below) or len(known.stock[stage.name]) < len(known.above(stage))
 
     def _add_setup(self, indexes: Iterable[int]) -> None:
         for index in indexes:
@@ -131,7 +141,7 @@ class _StageCells:
         product = {"nb": f"{PRODUCTS}/{stage.name}.ipynb", "data": f"{PRODUCTS}/{stage.name}.pkl"}
         upstream = {
             name: {"nb": f"{PRODUCTS}/{name}.ipynb", "data": f"{PRODUCTS}/{name}.pkl"}
-            for name in stage.upstream
+            for name in self._words.stock[stage.name]
         }
         own = "\n".join(untagged(cell.source) for cell in params)
         ours = f"upstream = {_literal(upstream)}\nproduct = {_literal(product)}"

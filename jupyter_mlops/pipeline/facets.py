@@ -8,6 +8,7 @@ import logging
 import os
 import random
 import sys
+import time
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -57,6 +58,8 @@ def _put_environment(changes: dict[str, str | None], _: Start) -> None:
             os.environ.pop(name, None)
         else:
             os.environ[name] = value
+    if "TZ" in changes:
+        time.tzset()
 
 
 def _path(start: Start) -> dict[str, list[str]]:

@@ -213,8 +213,15 @@ def equal(before: Any, now: Any) -> bool:
         return False
     try:
         if hasattr(before, "equals"):
-            return bool(before.equals(now))
+            return bool(before.equals(now)) and _labels(before) == _labels(now)
         same = before == now
         return bool(same.all()) if hasattr(same, "all") else bool(same)
     except Exception:  # noqa: BLE001 - a value's own comparison may raise anything
         return False
+
+
+def _labels(value: Any) -> Any:
+    """Return what ``equals`` of pandas passes over: names, attributes, flags."""
+    axes = [(type(axis), tuple(axis.names), str(axis.dtype)) for axis in getattr(value, "axes", ())]
+    flags = getattr(value, "flags", None)
+    return axes, getattr(value, "name", None), getattr(value, "attrs", None), str(flags)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from jupyter_mlops.records.pipeline import Pipeline, Stage
 
 
@@ -16,9 +18,9 @@ def name_of(pipeline: Pipeline) -> str:
     return PurePath(pipeline.notebook).stem
 
 
-def pipeline_yaml(pipeline: Pipeline) -> bytes:
-    """Return what ``ploomber build`` reads."""
-    tasks = [_task(stage, pipeline.params) for stage in pipeline.stages]
+def pipeline_yaml(pipeline: Pipeline, upstream: Mapping[str, Sequence[str]]) -> bytes:
+    """Return what ``ploomber build`` reads; ``upstream`` are the stages that each comes after."""
+    tasks = [_task(stage, pipeline.params, upstream[stage.name]) for stage in pipeline.stages]
     # Stages are cut out of one notebook, so names that another stage binds look undefined to a static analysis.
     meta = {"extract_product": False, "extract_upstream": False}
     text = yaml.safe_dump({"meta": meta, "tasks": tasks}, sort_keys=False, allow_unicode=True, width=100)
@@ -85,15 +87,15 @@ def stage_header(pipeline: Pipeline, stage: Stage) -> str:
     )
 
 
-def _task(stage: Stage, params: dict[str, Any]) -> dict[str, Any]:
+def _task(stage: Stage, params: dict[str, Any], upstream: Sequence[str]) -> dict[str, Any]:
     task: dict[str, Any] = {
         "name": stage.name,
         "source": f"{stage.name}.ipynb",
         "static_analysis": "disable",
         "product": {"nb": f"products/{stage.name}.ipynb", "data": f"products/{stage.name}.pkl"},
     }
-    if stage.upstream:
-        task["upstream"] = list(stage.upstream)
+    if upstream:
+        task["upstream"] = list(upstream)
     if params:
         # A copy: YAML would write the second one as a reference to the first.
         task["params"] = _copy(params)

@@ -9,6 +9,7 @@ function is bound to the namespace it is restored in, so that it sees what is re
 from __future__ import annotations
 
 import functools
+import gc
 import io
 import linecache
 import logging
@@ -145,7 +146,10 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
                 if obj not in self._expand:
                     self.classes[obj] = None
                     return restoring.notebook_class, (known_as,)
-            return super().reducer_override(obj)
+            reduced = super().reducer_override(obj)
+            if reduced is not NotImplemented and restoring.has_hooks(obj):
+                return restoring.make_class, *reduced[1:]
+            return reduced
         reduce = _REDUCERS.get(type(obj))
         if reduce is not None:
             reduced = reduce(self, obj)
@@ -196,6 +200,22 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
         self._texts.append(buffer)
         return restoring.cell_text, (buffer,)
 
+    def _proxy(self, proxy: Any) -> _Reduced:
+        referents = [each for each in gc.get_referents(proxy) if isinstance(each, dict)]
+        return (types.MappingProxyType, (referents[0],)) if referents else NotImplemented
+
+    def _cached_property(self, cached: functools.cached_property[Any]) -> _Reduced:
+        state = {name: value for name, value in vars(cached).items() if name != "lock"}
+        return functools.cached_property, (cached.func,), state
+
+    def _memoryview(self, view: memoryview) -> _Reduced:
+        if view.readonly and isinstance(view.obj, bytes):
+            return NotImplemented
+        whole = memoryview(view.obj)
+        if (view.nbytes, view.format, view.shape) != (whole.nbytes, whole.format, whole.shape):
+            raise pickle.PicklingError("a part of another object's memory")
+        return memoryview, (view.obj,)
+
     def _source(self, filename: str) -> _CellText:
         """Return the text of the cell that a code object's file name stands for; empty for a real file."""
         if filename not in self._sources:
@@ -216,6 +236,9 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
 _REDUCERS: dict[type, Callable[[Pickler, Any], _Reduced]] = {
     types.FunctionType: Pickler._function,  # noqa: SLF001 - its own table
     types.CellType: Pickler._cell,  # noqa: SLF001 - likewise
+    types.MappingProxyType: Pickler._proxy,  # noqa: SLF001 - likewise
+    functools.cached_property: Pickler._cached_property,  # noqa: SLF001 - likewise
+    memoryview: Pickler._memoryview,  # noqa: SLF001 - likewise
     types.CodeType: Pickler._code,  # noqa: SLF001 - likewise
     _CellText: Pickler._text,  # noqa: SLF001 - likewise
     _Cached: Pickler._cache,  # noqa: SLF001 - likewise

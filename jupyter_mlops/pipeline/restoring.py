@@ -115,6 +115,32 @@ def set_handler(handler: logging.Handler, state: dict[str, Any]) -> None:
     vars(handler).update(state)
 
 
+class _Stub:
+    """A class's base until it has its own."""
+
+
+def has_hooks(kind: type) -> bool:
+    """Say whether code of the notebook runs when a class is made: a metaclass, ``__init_subclass__``."""
+    return type(kind).__module__ == "__main__" or any(
+        "__init_subclass__" in vars(base) and base.__module__ == "__main__" for base in kind.__mro__[1:]
+    )
+
+
+def make_class(meta: type, name: str, bases: tuple[type, ...], values: dict[str, Any], *rest: Any) -> type:
+    """Make a class without running the hooks that ran when it was made first."""
+    from cloudpickle.cloudpickle import _lookup_class_or_track, _make_skeleton_class
+
+    try:
+        made = type.__new__(meta, name, (_Stub,), dict(values))
+        if bases != (object,):
+            made.__bases__ = bases
+    except TypeError:  # a base of another layout, like an exception
+        kind: type = _make_skeleton_class(meta, name, bases, values, *rest)
+        return kind
+    found: type = _lookup_class_or_track(rest[0], made)
+    return found
+
+
 def make_function(
     code: types.CodeType, namespace: dict[str, Any], name: str, closure: tuple[types.CellType, ...] | None
 ) -> types.FunctionType:

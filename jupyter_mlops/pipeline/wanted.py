@@ -46,6 +46,15 @@ _draws = re.compile(
 )
 
 
+_sets = re.compile(
+    r"\b(?:set_(?:printoptions|option|config|default\w*|theme|style|context|palette|float_precision"
+    r"|eng_float_format|loglevel|grad_enabled|num_threads|env)|set\w*err\w*|(?:reset_)?options?|rcParams\w*|rc|use"
+    r"|basicConfig|setLevel|addHandler|removeHandler|environ|putenv|chdir|cd|setlocale|getcontext|setcontext"
+    r"|setrecursionlimit|field_size_limit|setdefaulttimeout|simplefilter|filterwarnings|resetwarnings|sys"
+    r"|register\w*|tzset|builtins|setattr|load_ext)\b|%\s*(?:env|config|precision|cd)\b"
+)
+
+
 @dataclass(frozen=True)
 class Words:
     """Know the words of a notebook's stages."""
@@ -145,18 +154,80 @@ class Words:
             found |= _varying_names(cell, found)
         return sorted(found)
 
-    def may_draw(self, stage: Stage) -> bool:
-        """Say whether a stage's code may draw from a global random generator."""
-        return any(_draws.search(text) for text in self.texts([stage]))
-
     def may_take(self, stage: Stage) -> set[str]:
         """Return the names that a stage may take from above: its inputs, and words that it doesn't bind itself."""
         return set(stage.inputs) | (words(self.texts([stage])) - self.bound(stage))
+
+    @cached_property
+    def stock(self) -> dict[str, list[str]]:
+        """The stages that each must come after where nobody checks what it took, in page order.
+
+        Those that it builds on as far as the source says, and those of which the source can't say.
+        """
+        found: dict[str, list[str]] = {}
+        for stage in self.pipeline.stages:
+            after = set(stage.upstream)
+            after |= {other.name for other in self.above(stage) if self._may_depend(stage, other)}
+            after |= {name for other in after for name in found[other]}
+            found[stage.name] = sorted(after, key=self.order.index)
+        return found
+
+    def beside(self, stage: Stage) -> dict[str, list[str]]:
+        """Return the stages below that don't come after ``stage``, with the names they may take that it may change."""
+        so_far = [*self.above(stage), stage]
+        known = set().union(*(self.bound(each) for each in so_far), *(top_level_names(c) for c in self._given))
+        return {
+            other.name: sorted(self.may_take(other) & known)
+            for other in self.below(stage)
+            if stage.name not in self.stock[other.name]
+        }
+
+    def is_quiet(self, stage: Stage) -> bool:
+        """Say whether nothing in a stage's code looks as if it changed the state of the process."""
+        return not any(_draws.search(text) or _sets.search(text) for text in self.texts([stage]))
+
+    def _may_depend(self, stage: Stage, other: Stage) -> bool:
+        mine, theirs = self.texts([stage]), self.texts([other])
+        if any(is_opaque(text) for text in (*mine, *theirs)) or any(_sets.search(text) for text in theirs):
+            return True
+        if all(any(_draws.search(text) for text in texts) for texts in (mine, theirs)):
+            return True
+        if other.name == self.order[0] and self.varying():
+            return True
+        if (self.may_take(stage) - set(stage.inputs)) & self.bound(other):
+            return True
+        # What comes from one stage may share anything.
+        is_shared = set(stage.producers.values()) & set(other.producers.values())
+        return bool(is_shared) and not all(only_reads(text, set(other.inputs)) for text in theirs)
 
 
 def words(texts: Iterable[str]) -> frozenset[str]:
     """Return all words of some texts."""
     return frozenset(word for text in texts for word in _word.findall(text))
+
+
+def only_reads(text: str, names: set[str]) -> bool:
+    """Say whether code does nothing with the names that could change what they hold: loops, sums, comparisons."""
+    try:
+        tree = parse(text).tree
+    except SyntaxError:
+        return False
+    for parent in ast.walk(tree):
+        for child in ast.iter_child_nodes(parent):
+            if isinstance(child, ast.Name) and child.id in names and not _is_plain_use(parent, child):
+                return False
+    return True
+
+
+def _is_plain_use(parent: ast.AST, name: ast.Name) -> bool:
+    match parent:
+        case ast.Call(func=ast.Name(id=function)):
+            return function in _READING and name is not parent.func
+        case ast.For(iter=iterated) | ast.comprehension(iter=iterated):
+            return iterated is name
+        case ast.Compare() | ast.FormattedValue():
+            return True
+    return False
 
 
 def is_opaque(text: str) -> bool:
@@ -166,6 +237,10 @@ def is_opaque(text: str) -> bool:
     )
 
 
+_READING = frozenset(
+    {"abs", "all", "any", "bool", "dict", "enumerate", "float", "int", "isinstance", "len", "list", "max", "min",
+     "print", "range", "repr", "reversed", "round", "set", "sorted", "str", "sum", "tuple", "type", "zip"}
+)  # fmt: skip
 _PLAIN_MAGICS = frozenset(
     {"time", "timeit", "capture", "prun", "bash", "sh", "script", "html", "HTML", "javascript", "js", "latex",
      "markdown", "svg", "SVG", "writefile", "file", "perl", "ruby", "python", "python3", "system", "sx", "mlops"}

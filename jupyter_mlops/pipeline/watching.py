@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
+import string
 import types
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,6 +17,10 @@ from jupyter_mlops.pipeline.namespace import running_shell
 if TYPE_CHECKING:
     from jupyter_mlops.pipeline.above import Above
     from jupyter_mlops.pipeline.namespace import Namespace
+
+
+_name = re.compile(r"[^\W\d]\w*")
+_dollar = re.compile(r"\$([^\W\d]\w*)")
 
 
 @dataclass(eq=False)
@@ -78,13 +84,22 @@ def stop() -> None:
 
 
 def _expander(expand: Any, above: Above) -> Any:
-    """Wrap IPython's expansion of ``{name}`` in commands: it leaves the text as it is where anything goes wrong."""
+    """Wrap IPython's expansion of ``{name}`` in commands, which looks into a copy and hides what goes wrong there."""
 
-    def var_expand(cmd: str, depth: int = 0, **options: Any) -> str:
-        refused = len(above.refusals)
-        expanded: str = expand(cmd, depth=depth + 1, **options)
-        if len(above.refusals) > refused:
-            raise above.refusals[-1]
+    def var_expand(cmd: str, depth: int = 0, *rest: Any, **options: Any) -> str:
+        for name in sorted(_names_in(cmd)):
+            if not dict.__contains__(above.namespace, name) and above.offers(name):
+                above.take(name)
+        expanded: str = expand(cmd, depth + 1, *rest, **options)
         return expanded
 
     return var_expand
+
+
+def _names_in(command: str) -> set[str]:
+    """Return the names in a command's fields: ``{name + 1}``, ``$name``."""
+    try:
+        fields = [field for _, field, *_ in string.Formatter().parse(command) if field]
+    except ValueError:
+        return set()
+    return set(_name.findall(" ".join(fields))) | set(_dollar.findall(command))
