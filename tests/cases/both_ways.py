@@ -68,30 +68,19 @@ class BothWays:
         except DataflowError as error:
             self.findings = tuple(error.details["diagnostics"])
 
-    @property
-    def is_chain(self) -> bool:
-        """Whether each stage comes after all those above it, so that every engine runs them alike."""
-        if self.pipeline is None:
-            return True
-        behind: dict[str, set[str]] = {}
-        for stage in self.pipeline.stages:
-            behind[stage.name] = {*stage.upstream, *(n for up in stage.upstream for n in behind.get(up, ()))}
-        return all(len(behind[stage.name]) == place for place, stage in enumerate(self.pipeline.stages))
-
     def warnings(self) -> list[Diagnostic]:
         """Return what ``check`` says."""
         return lint(parse(self._text, "case.ipynb"))
 
     def compare(self, mode: Mode) -> Outcome:
-        """Run both ways: as our engine does, page order and all products in sight, or as stock tools do."""
+        """Run both ways: told of the products above as our engine tells it, or by the compiled folder alone."""
         if self.pipeline is None:
             rules = " ".join(dict.fromkeys(finding.rule for finding in self.findings))
             return Outcome(rules, "\n".join(map(repr, self.findings)), self.findings)
         expected = self.whole()
         root = self._folder / mode
         compiled = self._compile(self._notebook, self.pipeline, root)
-        order = self.pipeline.stages if mode == "engine" else _backwards(self.pipeline)
-        for stage in order:
+        for stage in self.pipeline.stages:
             cells, numbers = self._stage_cells(compiled, stage, mode)
             environment = {RUN_VARIABLE: "a-run"} if mode == "engine" else {}
             ran = self._shells.run(cells, compiled, environment)
@@ -169,18 +158,6 @@ def _product(stage: str) -> dict[str, str]:
 def _assignments(values: Mapping[str, Any]) -> str:
     """Write parameters as papermill does."""
     return "\n".join(["# Parameters", *(f"{name} = {value!r}" for name, value in values.items())])
-
-
-def _backwards(pipeline: Pipeline) -> list[Stage]:
-    """Return the order furthest from the page's that the declared graph allows."""
-    waiting, done = list(pipeline.stages), []
-    names: set[str] = set()
-    while waiting:
-        stage = [stage for stage in waiting if names.issuperset(stage.upstream)][-1]
-        waiting.remove(stage)
-        names.add(stage.name)
-        done.append(stage)
-    return done
 
 
 def _first_difference(

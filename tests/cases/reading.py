@@ -20,10 +20,6 @@ The settings:
     ``same`` (each cell shows what it shows in the notebook run top to bottom), or ``MLO107 cell 2`` (refused before
     anything runs, by that rule, at that cell where one is named), or ``loud`` (a HandoffError while it runs).
     ``same | MLO122`` lets either be.
-``stock``
-    The same for a run that passes on only what the static graph declares (``papermill`` or ``ploomber build``
-    alone), with ``NameError``, say, where that is how it fails. ``same`` may always be ``loud`` there. Unset:
-    as ``expect``.
 ``params``
     The values it is run with, as a Python call's arguments: ``flag=False, n=3``. It is analysed with its own.
 ``warns``
@@ -50,12 +46,12 @@ TABLE = Path(__file__).parent / "table"
 _title = re.compile(r"^# ==== (.+)\n", re.MULTILINE)
 _cell = re.compile(r"^# %%(.*)\n", re.MULTILINE)
 _setting = re.compile(r"# (\w+): (.+)")
-SETTINGS = frozenset({"expect", "stock", "params", "warns", "mend", "why"})
+SETTINGS = frozenset({"expect", "params", "warns", "mend", "why"})
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """Say how a case may end: ``same``, ``loud``, a rule's code or an exception's name; ``cell`` where it matters."""
+    """Say how a case may end: ``same``, ``loud`` or a rule's code; ``cell`` where it matters."""
 
     outcome: str
     cell: int | None = None
@@ -71,7 +67,6 @@ class Case:
     files: dict[str, str] = field(default_factory=dict)
     params: dict[str, Any] = field(default_factory=dict)
     expect: tuple[Expectation, ...] = (Expectation("same"),)
-    stock: tuple[Expectation, ...] = ()
     warns: tuple[Expectation, ...] = ()
     mend: str = ""
 
@@ -115,7 +110,6 @@ def _case(topic: str, title: str, body: str) -> Case:
         files=files,
         params=_arguments(settings.get("params", "")),
         expect=_expectations(settings["expect"]),
-        stock=_expectations(settings.get("stock", "")),
         warns=_expectations(settings.get("warns", "")),
         mend=settings.get("mend", ""),
     )

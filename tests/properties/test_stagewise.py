@@ -124,18 +124,3 @@ def test_stage_by_stage_gives_what_the_notebook_gives(batch: int, shells: Shells
         if outcome.kind != "same":
             wrong.append((seed, outcome.kind, outcome.detail))
     assert not wrong, f"{len(wrong)} of {len(range(batch, PROGRAMS, BATCHES))}, the first: {wrong[0]}"
-
-
-@pytest.mark.parametrize("batch", range(BATCHES))
-def test_with_only_what_the_graph_declares_nothing_differs_silently(
-    batch: int, shells: Shells, tmp_path: Path
-) -> None:
-    wrong = []
-    for seed in range(PROGRAMS + batch, PROGRAMS + PROGRAMS // 4, BATCHES):
-        both = BothWays(shells, tmp_path / str(seed), program(seed))
-        if both.is_chain:
-            continue
-        outcome = both.compare("stock")
-        if outcome.kind not in ("same", "loud"):
-            wrong.append((seed, outcome.kind, outcome.detail))
-    assert not wrong, f"{len(wrong)}, the first: {wrong[0]}"
