@@ -17,6 +17,11 @@ from tests import notebooks
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 
+HEAVY = {
+    "IPython", "mlflow", "nbclient", "nbformat", "numpy", "pandas", "papermill", "ploomber", "pyarrow", "ray", "sqlalchemy",
+    "yaml",
+}  # fmt: skip
+
 CELLS = (
     "%%mlops params\nseed = 7",
     "%%mlops stage load\nrows = [float(x) for x in open('data.csv').read().split()]",
@@ -46,6 +51,19 @@ def run(notebook: Path, *options: str, expected: int) -> dict[str, Any]:
     assert "Traceback" not in done.stderr
     document: dict[str, Any] = json.loads(done.stdout)
     return document
+
+
+def loaded(notebook: Path, engine: str) -> set[str]:
+    """What a run with nothing to do has imported when it ends."""
+    code = (
+        "import sys\nfrom jupyter_mlops.interfaces.cli import main\ntry:\n    main()\nexcept SystemExit:\n"
+        "    print(*sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", code, "run", str(notebook), "--engine", engine]
+    done = subprocess.run(
+        command, cwd=notebook.parent, capture_output=True, text=True, check=True, timeout=60
+    )
+    return set(done.stderr.splitlines()[-1].split())
 
 
 def statuses(document: dict[str, Any]) -> dict[str, str]:
@@ -92,6 +110,7 @@ def test_what_another_engine_did_is_as_if_we_had_done_it(engine: str, notebook: 
     assert printed(second, "report") == "RESULT [13.0, 3.0]\n"
     assert statuses(run(notebook, "--engine", engine, expected=0)) == dict.fromkeys(statuses(first), "cached")
     assert clusters() <= before
+    assert loaded(notebook, engine) & HEAVY == set(), "nothing to do loads nothing heavy"
 
 
 def test_an_engine_that_is_not_installed_is_named_with_the_command(
