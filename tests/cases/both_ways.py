@@ -11,12 +11,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+import yaml
+
 from jupyter_mlops.errors import DataflowError
 from jupyter_mlops.notebook.cells import parse
 from jupyter_mlops.notebook.lint import check as lint
 from jupyter_mlops.notebook.tags import untagged
 from jupyter_mlops.pipeline.compiler import compile_pipeline
-from jupyter_mlops.pipeline.layout import PRODUCTS, SOURCE_KEY
+from jupyter_mlops.pipeline.layout import MARKER, PRODUCTS, SOURCE_KEY
 from jupyter_mlops.pipeline.session import RUN_VARIABLE
 from jupyter_mlops.workflows import build
 
@@ -68,19 +70,28 @@ class BothWays:
         except DataflowError as error:
             self.findings = tuple(error.details["diagnostics"])
 
+    @property
+    def is_free(self) -> bool:
+        """Whether stock tools may run the stages in another order than the page's."""
+        if self.pipeline is None:
+            return False
+        compiled = self._compile(self._notebook, self.pipeline, self._folder / "free")
+        return _backwards(self.pipeline, _declared(compiled)) != list(self.pipeline.stages)
+
     def warnings(self) -> list[Diagnostic]:
         """Return what ``check`` says."""
         return lint(parse(self._text, "case.ipynb"))
 
     def compare(self, mode: Mode) -> Outcome:
-        """Run both ways: told of the products above as our engine tells it, or by the compiled folder alone."""
+        """Run both ways, as our engine does (page order, all products above in sight) or as stock tools do."""
         if self.pipeline is None:
             rules = " ".join(dict.fromkeys(finding.rule for finding in self.findings))
             return Outcome(rules, "\n".join(map(repr, self.findings)), self.findings)
         expected = self.whole()
         root = self._folder / mode
         compiled = self._compile(self._notebook, self.pipeline, root)
-        for stage in self.pipeline.stages:
+        order = self.pipeline.stages if mode == "engine" else _backwards(self.pipeline, _declared(compiled))
+        for stage in order:
             cells, numbers = self._stage_cells(compiled, stage, mode)
             environment = {RUN_VARIABLE: "a-run"} if mode == "engine" else {}
             ran = self._shells.run(cells, compiled, environment)
@@ -158,6 +169,23 @@ def _product(stage: str) -> dict[str, str]:
 def _assignments(values: Mapping[str, Any]) -> str:
     """Write parameters as papermill does."""
     return "\n".join(["# Parameters", *(f"{name} = {value!r}" for name, value in values.items())])
+
+
+def _declared(compiled: Path) -> dict[str, list[str]]:
+    tasks = yaml.safe_load((compiled / MARKER).read_text(encoding="utf-8"))["tasks"]
+    return {task["name"]: task.get("upstream", []) for task in tasks}
+
+
+def _backwards(pipeline: Pipeline, upstream: dict[str, list[str]]) -> list[Stage]:
+    """Return the order furthest from the page's that ``pipeline.yaml`` allows."""
+    waiting, done = list(pipeline.stages), []
+    names: set[str] = set()
+    while waiting:
+        stage = [stage for stage in waiting if names.issuperset(upstream[stage.name])][-1]
+        waiting.remove(stage)
+        names.add(stage.name)
+        done.append(stage)
+    return done
 
 
 def _first_difference(
