@@ -33,6 +33,9 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\s*\d+ function calls .*in [\d.]+ seconds.*", "<profile>"),
         (r"^ +\d+(?:/\d+)? +\d+\.\d+ +\d+\.\d+ +\d+\.\d+ +\d+\.\d+ .*\n?", ""),
         (r"\[?\b\d+:\d\d(?::\d\d)?(?:<(?:\d+:\d\d(?::\d\d)?|\?))?,? *[\d.?]*\s?(?:it|s|B|kB|MB|[a-zA-Z]+)/(?:it|s|[a-zA-Z]+)\]?", "<rate>"),
+        # when statsmodels wrote a summary
+        (r"(\bDate:[ \t]*(?:</?t[hd][^>]*>[ \t]*)*)\w{3}, \d\d \w{3} \d{4}", r"\1<date>"),
+        (r"(\bTime:[ \t]*(?:</?t[hd][^>]*>[ \t]*)*)\d\d:\d\d:\d\d", r"\1<time>"),
         # where IPython keeps a cell's code, and which one it is
         (r"\S*ipykernel_\d+[/\\]\d+\.py", "<cell>"),
         (r"<ipython-input-[^>]*>", "<cell>"),

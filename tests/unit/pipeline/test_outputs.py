@@ -58,6 +58,8 @@ SAME = {
     "count": ("Cell In[3], line 1", "Cell In[1], line 1"),
     "colours": ("\x1b[31mred\x1b[0m", "red"),
     "uuid": ("id 01234567-89ab-cdef-0123-456789abcdef", "id 11234567-89ab-cdef-0123-456789abcdef"),
+    "summary": ("Date: Sat, 21 Nov 2026  AIC: 1\nTime:   12:06:47   BIC: 2", "Date: Sun, 22 Nov 2026  AIC: 1\nTime:   12:09:00   BIC: 2"),
+    "summary's html": ("<th>Time:</th>  <td>12:06:47</td>", "<th>Time:</th>  <td>12:07:46</td>"),
     "version": ("ModelVersion(created_at='2026', name='m', run_id='')", "ModelVersion(created_at='2027', name='m', run_id='r')"),
 }  # fmt: skip
 
