@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from jupyter_mlops.errors import DataflowError
 from jupyter_mlops.notebook import graph, known, refusals
+from jupyter_mlops.notebook.collecting import collect_later
 from jupyter_mlops.notebook.machine import Machine
 from jupyter_mlops.notebook.memory import NO_OBJECTS, Found
 from jupyter_mlops.notebook.stages import Plan, plan
@@ -69,6 +70,7 @@ def examine(notebook: Notebook) -> tuple[Pipeline, list[Diagnostic]]:
     return found.pipeline, found.findings
 
 
+@collect_later
 def examined(notebook: Notebook) -> Examined:
     """Return all that the analysis says of a notebook."""
     if notebook.language not in ("python", "ipython", ""):
@@ -90,9 +92,9 @@ def examined(notebook: Notebook) -> Examined:
         setup=tuple(made.setup),
         gates=tuple(made.gates),
     )
-    unique = {(f.rule, f.cell, f.line, f.message): graph.with_mend(f, stages) for f in findings}
+    unique = {(f.rule, f.cell, f.line, f.message): f for f in findings}
     in_order = sorted(unique.values(), key=lambda f: (-1 if f.cell is None else f.cell, f.line or 0, f.rule))
-    return Examined(pipeline, in_order, _fragile(versions))
+    return Examined(pipeline, graph.with_mends(in_order, stages), _fragile(versions))
 
 
 def _follow(made: Plan, events: dict[int, tuple[Event, ...]]) -> Versions:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from jupyter_mlops.notebook.versions import Need, Versions
 
 
+_explained = 50  # findings for which the stages between are looked for
+
+
 class Reason(NamedTuple):
     """Say why a stage waits for another: for which variable or file, and where (cell and line) each has it."""
 
@@ -37,18 +40,11 @@ def stages(made: Plan, versions: Versions) -> tuple[tuple[Stage, ...], Reasons]:
             outputs[need.version.stage].add(variable)
     reasons = _reasons(made, versions)
     built = []
-    for place, name in enumerate(order):
+    for name in order:
         options = made.options.get(name, StageOptions())
         producers = {variable: crossing[name][variable].version.stage for variable in sorted(crossing[name])}
         upstream = {earlier for later, earlier in reasons if later == name}
         upstream |= {after for after in options.after if after in made.stages}
-        watched = [
-            variable
-            for variable, need in sorted(crossing[name].items())
-            if variable not in outputs[name]
-            and any(crossing[later].get(variable) and crossing[later][variable].version is need.version
-                    for later in order[place + 1 :])
-        ]  # fmt: skip
         built.append(
             Stage(
                 name=name,
@@ -57,7 +53,6 @@ def stages(made: Plan, versions: Versions) -> tuple[tuple[Stage, ...], Reasons]:
                 inputs=tuple(producers),
                 outputs=tuple(sorted(outputs[name])),
                 producers=producers,
-                watched=tuple(watched),
                 options=options,
             )
         )
@@ -68,6 +63,8 @@ def cycles(found: tuple[Stage, ...], reasons: Reasons) -> list[Diagnostic]:
     """Return one finding for each group of stages that wait for each other."""
     upstream = {stage.name: stage.upstream for stage in found}
     cells = {stage.name: stage.cells for stage in found}
+    waiting = _never_ready(upstream)
+    upstream = {name: tuple(other for other in upstream[name] if other in waiting) for name in waiting}
     findings = []
     reported: set[str] = set()
     for name in sorted(upstream, key=lambda name: cells[name]):
@@ -78,29 +75,39 @@ def cycles(found: tuple[Stage, ...], reasons: Reasons) -> list[Diagnostic]:
     return findings
 
 
-def with_mend(finding: Diagnostic, found: tuple[Stage, ...]) -> Diagnostic:
-    """Say in a finding's mend how its stages are merged, with those between them that wait for one and that one waits for."""
-    if len(finding.merge) <= 1:
-        return finding
+def with_mends(findings: list[Diagnostic], found: tuple[Stage, ...]) -> list[Diagnostic]:
+    """Say in each finding's mend how its stages are merged, with those between that wait for one and that one waits for."""
     upstream = {stage.name: stage.upstream for stage in found}
-    above = {name: _reach(name, upstream) for name in finding.merge}
-    between = {
-        name
-        for name in set().union(*above.values())
-        if any(other in _reach(name, upstream) for other in finding.merge)
-    }
-    names = {*finding.merge, *between}
-    first, *rest = sorted((stage for stage in found if stage.name in names), key=lambda stage: stage.cells)
+    downstream: dict[str, tuple[str, ...]] = {}
+    for stage in found:
+        for other in stage.upstream:
+            downstream[other] = (*downstream.get(other, ()), stage.name)
+    mended = []
+    for place, finding in enumerate(findings):
+        if len(finding.merge) < 2:  # noqa: PLR2004 - one stage needs no merging
+            mended.append(finding)
+            continue
+        names = set(finding.merge)
+        if place < _explained:
+            above = set().union(*(_reach(name, upstream) for name in finding.merge))
+            names |= above.intersection(*[set().union(*(_reach(name, downstream) for name in finding.merge))])
+        mended.append(
+            _with_mend(finding, sorted((s for s in found if s.name in names), key=lambda s: s.cells))
+        )
+    return mended
+
+
+def _with_mend(finding: Diagnostic, merged: list[Stage]) -> Diagnostic:
+    first, *rest = merged
     retagged = [str(cell) for stage in rest for cell in stage.cells]
     shown = ", ".join(retagged[:6]) + (", …" if len(retagged) > 6 else "")  # noqa: PLR2004 - a line's worth
+    names = (first.name, *(stage.name for stage in rest))
     merge = (
-        f"merge stages {_listed([first.name, *(stage.name for stage in rest)])}: "
+        f"merge stages {_listed(list(names))}: "
         f"tag cell{'s' * (len(retagged) > 1)} {shown} `%%mlops stage {first.name}`"
     )
     return msgspec.structs.replace(
-        finding,
-        mend=f"{finding.mend}, or {merge}" if finding.mend else merge,
-        merge=(first.name, *(stage.name for stage in rest)),
+        finding, mend=f"{finding.mend}, or {merge}" if finding.mend else merge, merge=names
     )
 
 
@@ -169,6 +176,24 @@ def _reach(start: str, upstream: dict[str, tuple[str, ...]]) -> set[str]:
                 seen.add(other)
                 waiting.append(other)
     return seen
+
+
+def _never_ready(upstream: dict[str, tuple[str, ...]]) -> set[str]:
+    """Return the stages that are in a cycle or wait for one."""
+    waiting = {name: len(others) for name, others in upstream.items()}
+    behind: dict[str, list[str]] = {name: [] for name in upstream}
+    for name, others in upstream.items():
+        for other in others:
+            behind[other].append(name)
+    ready = [name for name, count in waiting.items() if not count]
+    while ready:
+        name = ready.pop()
+        del waiting[name]
+        for later in behind[name]:
+            waiting[later] -= 1
+            if not waiting[later]:
+                ready.append(later)
+    return set(waiting)
 
 
 def _way_back(start: str, upstream: dict[str, tuple[str, ...]]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from jupyter_mlops.notebook import cutting, headings, known, syntax
+from jupyter_mlops.notebook.collecting import collect_later
 from jupyter_mlops.notebook.cutting import Block, Work
 from jupyter_mlops.notebook.dataflow import Examined, examined
 from jupyter_mlops.notebook.events import Event, bound_names
@@ -42,6 +43,7 @@ def suggest(notebook: Notebook) -> Notebook:
     return notebook if has_stages(notebook) else proposal(notebook).notebook
 
 
+@collect_later
 def proposal(notebook: Notebook) -> Proposal:
     """Do the same, and return the analysis too, so that it isn't made twice."""
     if has_stages(notebook):

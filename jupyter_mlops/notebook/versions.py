@@ -82,6 +82,8 @@ class Versions:
         if is_resource(name) and self._apart(name, line, writes=True):
             return
         version = self.current.get(name)
+        if self.stage == GIVEN and version is not None and version.stage != GIVEN and kind != "module":
+            self.findings.append(self._setup_again(version, version.stage, line, "set"))
         if sure:
             self.writes[self.stage, name] = self.cell
         if version is not None and version.stage == self.stage and not version.gone:
@@ -240,7 +242,7 @@ class Versions:
         readers = sorted(version.readers - {self.stage})
         if version.stage == GIVEN:
             if readers and version.kind != "module":
-                self.findings.append(self._setup_again(version, readers[0], line))
+                self.findings.append(self._setup_again(version, readers[0], line, "read"))
             return
         if readers:
             self.findings.append(
@@ -258,11 +260,11 @@ class Versions:
             )
             version.readers.clear()
 
-    def _setup_again(self, version: Version, reader: str, line: int) -> Diagnostic:
+    def _setup_again(self, version: Version, stage: str, line: int, what: str) -> Diagnostic:
         return Diagnostic(
             rule="MLO123",
             message=(
-                f"this setup cell sets {version.name} again after stage {reader} has read it, "
+                f"this setup cell sets {spoken(version.name)} again after stage {stage} has {what} it, "
                 f"and setup runs before every stage"
             ),
             mend="tag the cell as a stage, or use another name here",

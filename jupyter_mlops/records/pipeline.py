@@ -24,8 +24,8 @@ class StageOptions(Value, frozen=True, kw_only=True):
 class Stage(Value, frozen=True, kw_only=True):
     """Name a stage, its cells (0-based indexes in the notebook's cell list) and what crosses its borders.
 
-    ``producers`` says for each input which stage it comes from; ``watched`` are the inputs that a later stage
-    reads too, though this stage isn't their writer: were one changed in place, the hand-off refuses.
+    ``producers`` says for each input which stage it comes from. ``upstream`` also has the stages that this one waits for
+    without a variable: for a file, a random generator, by ``--after``.
     """
 
     name: str
@@ -34,7 +34,6 @@ class Stage(Value, frozen=True, kw_only=True):
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     producers: dict[str, str] = msgspec.field(default_factory=dict)
-    watched: tuple[str, ...] = ()
     options: StageOptions = StageOptions()
 
 

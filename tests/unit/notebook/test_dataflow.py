@@ -203,12 +203,6 @@ def test_a_stage_that_changes_a_setup_variable_is_its_writer() -> None:
     assert edges(found) == {"a.log>b"}
 
 
-def test_watched_are_inputs_that_a_later_stage_reads_too() -> None:
-    found = staged(a="x = [1]\ny = [2]", b="print(x, y)", c="print(x)")
-    assert found.stage("b").watched == ("x",)
-    assert found.stage("c").watched == ()
-
-
 def test_untagged_cells_continue_the_stage_above() -> None:
     found = pipeline(
         ("md", "# Title"), "import os", "%%mlops stage a\nx = 1", ("md", "more"), "y = x", "%%mlops stage b\nz = y", "w = z",
