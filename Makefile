@@ -12,6 +12,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-deps
 COUNT := awk '/^(Collecting|Obtaining)/ {printf "\r  %d fetched", ++n; fflush()} /^(Installing|Building)/ {printf ", installing"; fflush()} END {print ""}'
 # Kernels and servers start by the hundred here: compile each module once, whatever the caller's shell wants.
 unexport PYTHONDONTWRITEBYTECODE
+COMPILED := click jupyter_core msgspec platformdirs rich typing_extensions.py
 PARALLEL := --numprocesses 2 --dist loadfile
 FRONT := $(shell git ls-files labextension 2>/dev/null)
 
@@ -30,6 +31,8 @@ $(STAMP): requirements/dev.txt pyproject.toml $(FRONT)
 	@echo "Building the JupyterLab extension, about a minute:"
 	@rm -rf jupyter_mlops/labextension
 	@PATH="$(abspath $(BIN)):$$PATH" $(PIP) --no-build-isolation --editable . | $(COUNT)
+	@# What every command imports is compiled here: where Python may not write bytecode, each would do it anew.
+	@$(BIN)/python -m compileall -q jupyter_mlops $(addprefix $(VENV)/lib/python3*/site-packages/,$(COMPILED))
 	@touch $@
 
 demo: setup ## From the example notebook to a gated, served, monitored model
