@@ -75,7 +75,7 @@ NAMES = "xyzw"
 # {a} and {b} are names of lists, {i} is a digit.
 LINES = (
     "{a} = {b}", "{a} = [{b}, [{i}]]", "{a} = list({b})", "{a} = same({b})", "{a} = outer({b}, {i})",
-    "{a}.append({i})", "push({a}, {i})", "{a} += [{i}]", "{a}[0] = {i}", "{a} = {b}[:]", "d['k'] = {a}",
+    "{a}.append({i})", "push({a}, {i})", "{a} += [{i}]", "{a}[:1] = [{i}]", "{a} = {b}[:]", "d['k'] = {a}",
     "{a} = d['k']", "d['m'].append({i})", "counted()", "n = {i}", "b = Box({a})", "b.put({i})", "{a} = b.a",
     "print(look({a}), b.size())", "print(total())", "if n > {i}:\n    {a} = [{i}]",
     "for item in z:\n    if isinstance(item, list):\n        item.append({i})",
