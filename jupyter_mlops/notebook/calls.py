@@ -171,7 +171,7 @@ class Calls:
             return Found(NO_OBJECTS, kind="constant")
         if name in known.VIEW_FUNCTIONS and arguments:
             return Found(self.memory.reach(arguments[0].objects))
-        kind = _made_kind(event, receiver_kind="module")
+        kind = known.MAKES_BY_NAME.get(self.summaries.dotted(event.path)) or _made_kind(event, "module")
         holds = (name[:1].isupper() or name in known.HOLDERS) and name not in known.COPIES
         functions: frozenset[Function] = frozenset()
         if holds or name in known.WRAPPERS:
@@ -257,6 +257,10 @@ def _made_kind(event: Call, receiver_kind: str) -> str:
         module = event.path[-2] if len(event.path) > 1 else ""
         opens = len(event.path) == 1 or receiver_kind != "module" or module in known.FILE_MODULES
         return "file" if opens else ""
+    if name.startswith("read_") and any(keyword in known.BIT_BY_BIT for keyword, _ in event.keywords):
+        return "reader"
+    if receiver_kind == "connection" and name in known.OF_A_CONNECTION:
+        return "connection"
     if name == "connect":
         return "connection" if receiver_kind in ("module", "connection") else ""
     if name == "Generator" and "torch" not in event.path and len(event.path) == 1:

@@ -90,7 +90,7 @@ def with_mends(findings: list[Diagnostic], found: tuple[Stage, ...]) -> list[Dia
         names = set(finding.merge)
         if place < _explained:
             above = set().union(*(_reach(name, upstream) for name in finding.merge))
-            names |= above.intersection(*[set().union(*(_reach(name, downstream) for name in finding.merge))])
+            names |= above & set().union(*(_reach(name, downstream) for name in finding.merge))
         mended.append(
             _with_mend(finding, sorted((s for s in found if s.name in names), key=lambda s: s.cells))
         )

@@ -82,7 +82,23 @@ MAKES = {
     "Lock": "lock", "RLock": "lock", "Thread": "thread", "ThreadPoolExecutor": "pool", "ProcessPoolExecutor": "pool",
     "Pool": "pool", "iter": "iterator", "zip": "iterator", "map": "iterator", "filter": "iterator",
     "enumerate": "iterator", "reversed": "iterator", "getLogger": "logger",
+    "Condition": "lock", "Semaphore": "lock", "BoundedSemaphore": "lock", "Barrier": "lock", "Timer": "thread",
+    "finditer": "generator", "scandir": "generator", "iglob": "generator", "MongoClient": "connection", "iterparse": "generator",
+    "sessionmaker": "connection", "getOrCreate": "connection", "create_task": "task", "ensure_future": "task",
 }  # fmt: skip
+# The same by full name, where the last part alone could be anything.
+MAKES_BY_NAME = {
+    "subprocess.Popen": "process", "multiprocessing.Process": "process", "h5py.File": "file", "zipfile.ZipFile": "file",
+    "tarfile.open": "file", "gzip.GzipFile": "file", "netCDF4.Dataset": "file", "pandas.HDFStore": "file", "pandas.ExcelWriter": "file",
+    "csv.reader": "reader", "csv.writer": "file", "csv.DictReader": "reader", "csv.DictWriter": "file", "os.walk": "generator",
+    "os.popen": "file", "mmap.mmap": "file", "threading.Event": "lock", "queue.Queue": "queue", "socket.create_connection": "connection",
+    "tempfile.TemporaryDirectory": "folder", "smtplib.SMTP": "connection", "ftplib.FTP": "connection", "redis.Redis": "connection",
+    "sqlalchemy.orm.Session": "connection", "asyncio.Queue": "queue", "asyncio.Lock": "lock", "dbm.open": "file", "shelve.open": "file",
+}  # fmt: skip
+# Methods of a connection that give one more thing tied to it.
+OF_A_CONNECTION = words("execute executemany executescript cursor connect begin session scalars")
+# Readers that give their file bit by bit when they are told so.
+BIT_BY_BIT = words("chunksize iterator")
 # Modules whose ``open`` gives a file; ``Image.open`` gives a picture, which can be passed on.
 FILE_MODULES = frozenset({"io", "gzip", "bz2", "lzma", "codecs", "os", "tokenize"})
 # Methods that return their object.
@@ -103,6 +119,14 @@ UNPASSABLE = {
     "generator": ("a generator", "make it a list: list(...)"),
     "lock": ("a lock", "make it in the stage that needs it, or in a setup cell"),
     "thread": ("a thread", "join it and pass on its result"),
+    "process": ("a running process", "wait for it and pass on its result"),
+    "task": ("a task", "await it and pass on its result"),
+    "reader": ("a reader that goes through its file", "read it where it is made, and pass on what was read"),
+    "queue": ("a queue", "pass on a list of its items"),
+    "folder": (
+        "a temporary folder, which goes with its kernel",
+        "make it in the stage that needs it, or keep a folder",
+    ),
     "pool": ("a worker pool", "open it again in the stage that needs it"),
 }
 

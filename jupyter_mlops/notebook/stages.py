@@ -28,6 +28,7 @@ _harmless = known.words(
     "set_matplotlib_formats config compile setLevel dataclass partial setdefault insert append set_config "
     "option_context enable disable use_deterministic_algorithms set_num_threads cpu_count strftime now today"
 )
+_session_magics = known.words("load_ext reload_ext matplotlib autoreload aimport")
 _blocks = (ast.If, ast.Try, ast.With)
 _harmless_statements = (ast.Assign, ast.AnnAssign, ast.Expr)
 _plain_statements = (
@@ -82,11 +83,15 @@ def plan(notebook: Notebook) -> Plan:
             elif kind == "stage" and cell.tag is not None:
                 current, explicit = cell.tag.name, True
                 _stage(made, cell.index, cell.tag)
-            elif kind == "setup" or (
-                # What runs before every stage must not set a variable anew that a stage has seen already.
-                not explicit
-                and is_setup(parsed, made.events[cell.index], known_names)
-                and not (current and names & seen)
+            elif (
+                kind == "setup"
+                or (not kind and prepares_session(parsed))
+                or (
+                    # What runs before every stage must not set a variable anew that a stage has seen already.
+                    not explicit
+                    and is_setup(parsed, made.events[cell.index], known_names)
+                    and not (current and names & seen)
+                )
             ):
                 made.setup.append(cell.index)
                 known_names |= names
@@ -95,6 +100,20 @@ def plan(notebook: Notebook) -> Plan:
                 made.stages.setdefault(current, []).append(cell.index)
             seen |= names
     return made
+
+
+def prepares_session(parsed: syntax.Parsed) -> bool:
+    """Tell whether a cell only loads extensions or chooses a plotting back end, which every stage needs alike."""
+    calls = [
+        node.value
+        for node in parsed.tree.body
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+    ]
+    return (
+        bool(calls)
+        and len(calls) == len(parsed.tree.body)
+        and all(syntax.is_magic(call) and syntax.magic_name(call) in _session_magics for call in calls)
+    )
 
 
 def is_setup(parsed: syntax.Parsed, events: tuple[Event, ...], names: set[str]) -> bool:

@@ -14,7 +14,7 @@ from jupyter_mlops.notebook.dataflow import Examined, examined
 from jupyter_mlops.notebook.events import Event, bound_names
 from jupyter_mlops.notebook.headings import slug
 from jupyter_mlops.notebook.scope import events_of
-from jupyter_mlops.notebook.stages import is_setup
+from jupyter_mlops.notebook.stages import is_setup, prepares_session
 from jupyter_mlops.notebook.tags import Tag, untagged
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def _draft(notebook: Notebook) -> _Draft:
             continue
         defines[cell.index] = _only_defines(parsed)
         early = not work or (defines[cell.index] and names <= once)
-        if early and is_setup(parsed, events, known_names):
+        if prepares_session(parsed) or (early and is_setup(parsed, events, known_names)):
             known_names |= names
             setup.add(cell.index)
         else:

@@ -268,3 +268,10 @@ def test_capture_binds_its_output() -> None:
 def test_same_notebook_same_pipeline() -> None:
     cells = ["%%mlops stage a\nx, y, z = 1, 2, 3", "%%mlops stage b\nprint(z, y, x)"]
     assert pipeline(*cells) == pipeline(*cells)
+
+
+@pytest.mark.parametrize("magics", ["%load_ext autoreload\n%autoreload 2", "%matplotlib inline"])
+def test_what_prepares_the_session_every_stage_gets(magics: str) -> None:
+    found = pipeline("%%mlops stage a\nx = 1", magics, "%%mlops stage b\nprint(x)")
+    assert found.setup == (1,)
+    assert pipeline("%%mlops stage a\nx = 1", magics + "\ny = 1", "%%mlops stage b\nprint(x)").setup == ()
