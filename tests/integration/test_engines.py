@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 
 HEAVY = {
-    "IPython", "mlflow", "nbclient", "nbformat", "numpy", "pandas", "papermill", "ploomber", "pyarrow", "ray", "sqlalchemy",
+    "IPython", "mlflow", "nbclient", "nbformat", "numpy", "pandas", "papermill", "ploomber", "pyarrow", "ray", "rich", "sqlalchemy",
     "yaml",
 }  # fmt: skip
 

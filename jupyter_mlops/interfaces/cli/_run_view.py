@@ -5,9 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from rich.markup import escape
-from rich.table import Table
-
+from jupyter_mlops.interfaces.cli._common import Plain, escape
 from jupyter_mlops.records.base import to_builtins
 
 if TYPE_CHECKING:
@@ -31,9 +29,9 @@ _SETTLED = ("executed", "cached", "failed", "skipped")
 
 
 @contextmanager
-def progress(console: Console) -> Iterator[Callable[[Run], None]]:
+def progress(console: Console | Plain) -> Iterator[Callable[[Run], None]]:
     """Show the progress of runs until the block ends: bars in a terminal, else a line for each change."""
-    if not console.is_terminal:
+    if isinstance(console, Plain) or not console.is_terminal:
         yield _Each(console, lambda: _Lines(console))
         return
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -56,31 +54,25 @@ def document(runs: Sequence[Run]) -> dict[str, Any]:
     return built[0] if len(built) == 1 else {"group": runs[0].group, "runs": built}
 
 
-def table(console: Console, runs: Sequence[Run], varied: Iterable[str]) -> None:
+def table(console: Console | Plain, runs: Sequence[Run], varied: Iterable[str]) -> None:
     """Print the runs of a grid side by side: what differs between their parameters, and what came of it."""
     names = [name for name in varied if len({repr(run.params[name]) for run in runs}) > 1]
     metrics = list(dict.fromkeys(name for run in runs for name in run.metrics))
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    for title in (*names, *metrics):
-        shown.add_column(escape(title), justify="right")
-    for title in ("run", "status"):
-        shown.add_column(title)
+    rows = []
     for run in runs:
         values = [escape(_short(run.params[name])) for name in names]
         figures = [f"{run.metrics[name]:.6g}" if name in run.metrics else "" for name in metrics]
-        shown.add_row(*values, *figures, run.run_id, _verdict(run))
-    console.print(shown)
+        rows.append((*values, *figures, run.run_id, _verdict(run)))
+    _table(console, (*names, *metrics, "run", "status"), rows, right=(*names, *metrics))
 
 
-def summary(console: Console, run: Run) -> None:
+def summary(console: Console | Plain, run: Run) -> None:
     """Print what ran, and what came of it."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("stage", "status", "seconds", "why"):
-        table.add_column(title, justify="right" if title == "seconds" else "left")
+    rows = []
     for stage in run.stages:
         seconds = f"{stage.seconds:.1f}" if stage.seconds else ""
-        table.add_row(escape(stage.name), _mark(stage), seconds, escape(stage.reason))
-    console.print(table)
+        rows.append((escape(stage.name), _mark(stage), seconds, escape(stage.reason)))
+    _table(console, ("stage", "status", "seconds", "why"), rows, right=("seconds",))
     for dataset in run.datasets:
         console.print(f"dataset  {escape(dataset.name)}@{str(dataset.version)[:12]}")
     for model in run.models:
@@ -97,7 +89,7 @@ def summary(console: Console, run: Run) -> None:
         console.print(f"page     {escape(run.page)}", soft_wrap=True)
 
 
-def failures(console: Console, run: Run) -> None:
+def failures(console: Console | Plain, run: Run) -> None:
     """Print each failed stage on a few lines: where, what, and where to look."""
     for stage in run.stages:
         error = stage.error
@@ -118,7 +110,7 @@ def failures(console: Console, run: Run) -> None:
 class _Each:
     """Show runs one after the other, each in a view of its own; say first what is particular about it."""
 
-    def __init__(self, console: Console, new_view: Callable[[], Callable[[Run], None]]) -> None:
+    def __init__(self, console: Console | Plain, new_view: Callable[[], Callable[[Run], None]]) -> None:
         self._console = console
         self._new_view = new_view
         self._views: dict[str, Callable[[Run], None]] = {}
@@ -145,7 +137,7 @@ class _Each:
 class _Lines:
     """Print a line when a stage begins and when it ends."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console | Plain) -> None:
         self._console = console
         self._seen: dict[str, str] = {}
 
@@ -189,6 +181,22 @@ class _Bars:
         self._bars.update(task, completed=done, total=total, note=note, visible=True)
         if settled and bar.start_time is not None:
             self._bars.stop_task(task)
+
+
+def _table(
+    console: Console | Plain, titles: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str]
+) -> None:
+    if isinstance(console, Plain):
+        console.table(titles, rows, right)
+        return
+    from rich.table import Table
+
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for title in titles:
+        shown.add_column(escape(title), justify="right" if title in right else "left")
+    for row in rows:
+        shown.add_row(*row)
+    console.print(shown)
 
 
 def _verdict(run: Run) -> str:

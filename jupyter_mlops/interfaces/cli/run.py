@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jupyter_mlops.interfaces.cli._common import console, emit, json_option
+from jupyter_mlops.interfaces.cli._common import emit, json_option, lines
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -16,7 +16,14 @@ if TYPE_CHECKING:
 
 @click.command("run")
 @click.argument("notebook", type=click.Path(path_type=Path))
-@click.option("-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter; NAME=A,B runs both.")
+@click.option(
+    "-p",
+    "--param",
+    "params",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Set a parameter; NAME=A,B runs both.",
+)
 @click.option("--stage", "stages", multiple=True, metavar="NAME", help="Run this stage, and what it needs.")
 @click.option("--force", is_flag=True, help="Run even what is unchanged.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Stages at a time (default: the number of cores).")
@@ -43,16 +50,16 @@ def command(
 
     given = from_options(params)
     signal.signal(signal.SIGTERM, _interrupt)
-    with view.progress(console(stderr=True)) as on_change:
+    with view.progress(lines(stderr=True)) as on_change:
         runs = run_grid(notebook, params=given, stages=stages, on_change=on_change, run_id=run_id, **options)
     if as_json:
         emit(view.document(runs))
     elif len(runs) == 1:
-        view.summary(console(), runs[0])
+        view.summary(lines(), runs[0])
     else:
-        view.table(console(), runs, given)
+        view.table(lines(), runs, given)
     for finished in runs:
-        view.failures(console(stderr=True), finished)
+        view.failures(lines(stderr=True), finished)
     return 1 if any(finished.status == "failed" or blocked(finished) for finished in runs) else 0
 
 

@@ -53,9 +53,10 @@ def render(run: Run, pipeline: Pipeline, *, links: Mapping[str, str], gates: Seq
 
 def _head(run: Run) -> str:
     counts = {status: sum(stage.status == status for stage in run.stages) for status in _ORDER}
+    worked = sum(stage.seconds for stage in run.stages)
     tiles = [
         (_duration(_elapsed(run)), "from start to end", ""),
-        (_duration(sum(stage.seconds for stage in run.stages)), "in stages that ran", ""),
+        *([(_duration(worked), "in stages that ran", "")] if worked else []),
         *((str(counts[status]), f"stages {_word(status)}", status) for status in _ORDER if counts[status]),
     ]
     tiles += [(f"{sum(gate.passed for gate in run.gates)} of {len(run.gates)}", "gates passed",
