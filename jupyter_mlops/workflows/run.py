@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from jupyter_mlops.store.opened import Store
 
 _NOT_SELECTED = "not asked for"
+_MAKE_ROOM = "make room there, or name a project folder that you may write to (--project DIR)"
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO)
 
 
@@ -303,8 +304,19 @@ def _explained(settings: Settings) -> Iterator[None]:
         where = error.filename or settings.state
         raise SettingsError(
             f"{where} can't be written: {os.strerror(error.errno)}",
-            hint="make room there, or name a project folder that you may write to (--project DIR)",
+            hint=_MAKE_ROOM,
         ) from None
+    except _of_a_database() as error:
+        raise SettingsError(
+            f"a database in {settings.state} can't be written: {error.orig}", hint=_MAKE_ROOM
+        ) from None
+
+
+def _of_a_database() -> Any:
+    """Return the errors of databases; the library is asked for it only where something went wrong."""
+    from jupyter_mlops.store.database import exc
+
+    return exc.DBAPIError
 
 
 def _relative(path: Path, root: Path) -> str:
