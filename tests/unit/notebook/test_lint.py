@@ -92,3 +92,14 @@ def test_every_finding_has_a_mend() -> None:
     found = lint("!pip install x\nimport numpy as np\nprint(np.random.rand(), _, zz)", "p = '/home/a'")
     assert {f.rule for f in found} == {"MLO102", "MLO104", "MLO105", "MLO106", "MLO108"}
     assert all(f.mend for f in found)
+
+
+def test_an_extension_loaded_among_other_code() -> None:
+    first, last = "%%mlops stage a\n%load_ext sql\nx = 1", "%%mlops stage b\nprint(x)"
+    assert rules(first, last) == [("MLO125", 0, 2)]
+    assert rules("%%mlops stage a\nx = 1", "%load_ext sql", last) == []
+
+
+def test_a_finding_is_an_error_or_a_warning_not_both() -> None:
+    found = lint("%%mlops stage a\n1 + 1", "%%mlops stage b\nx = _")
+    assert [(f.rule, f.severity) for f in found] == [("MLO108", "error")]
