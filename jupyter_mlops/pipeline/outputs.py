@@ -12,6 +12,7 @@ from typing import Any
 from jupyter_mlops.pipeline.comparison_values import Tolerance, number_differs, shown
 
 Output = Mapping[str, Any]
+Shown = list[tuple[str, Any]]
 
 _number_pattern = r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|\binf\b|\bnan\b)"
 _number = re.compile(_number_pattern)
@@ -79,7 +80,7 @@ class Reader:
     paths: Mapping[str, str] = field(default_factory=dict)
     _warned: set[str] = field(default_factory=set)
 
-    def read(self, outputs: Sequence[Output]) -> list[tuple[str, Any]]:
+    def read(self, outputs: Sequence[Output]) -> Shown:
         """Return what a cell showed: standard output, standard error, then displays in order."""
         streams = {"stdout": "", "stderr": ""}
         displays: list[tuple[str, Any]] = []
@@ -129,7 +130,7 @@ class Reader:
         return "display", read
 
 
-def compare(left: list[tuple[str, Any]], right: list[tuple[str, Any]], tolerance: Tolerance) -> str:
+def compare(left: Shown, right: Shown, tolerance: Tolerance) -> str:
     """Say what differs between what a cell showed in the notebook and in the pipeline; empty where nothing does."""
     for index in range(max(len(left), len(right))):
         mine = left[index] if index < len(left) else None
@@ -149,6 +150,36 @@ def compare(left: list[tuple[str, Any]], right: list[tuple[str, Any]], tolerance
 _ORDER = {"stdout": 0, "stderr": 1, "display": 2, "error": 3}
 _VERBS = {"stdout": "prints", "stderr": "writes to stderr", "error": "raises", "display": "displays"}
 _PREFIXES = {"stdout": "printed: ", "stderr": "on stderr: ", "error": "raised: "}
+
+
+def settled(first: Shown, second: Shown, other: Shown) -> Shown:
+    """Return what a pipeline's cell showed, with the notebook's own words where its two runs don't agree.
+
+    So that a cell that prints the time is still compared in everything else that it prints.
+    """
+    kinds = [[kind for kind, _ in side] for side in (first, second, other)]
+    if kinds[0] != kinds[1] or kinds[0] != kinds[2]:
+        return first
+    merged: Shown = []
+    for (kind, one), (_, two), (_, three) in zip(first, second, other, strict=True):
+        if kind == "display":
+            same = set(one) == set(two) == set(three)
+            content = (
+                {mime: _settled_text(one[mime], two[mime], three[mime]) for mime in one} if same else one
+            )
+            merged.append((kind, content))
+        else:
+            merged.append((kind, _settled_text(one, two, three)))
+    return merged
+
+
+def _settled_text(first: str, second: str, other: str) -> str:
+    if first == second:
+        return other
+    lines = first.splitlines(), second.splitlines(), other.splitlines()
+    if len({len(side) for side in lines}) > 1:
+        return first
+    return "\n".join(three if one == two else one for one, two, three in zip(*lines, strict=True))
 
 
 def text_differs(left: str, right: str, tolerance: Tolerance) -> str:

@@ -111,14 +111,32 @@ class _Verifying:
             return self._report(
                 "same" if settled else "differs", pipeline, notebook, () if settled else differences
             )
-        places = {_place(item) for item in own}
-        marked = tuple(
-            msgspec.structs.replace(item, by_itself=_place(item) in places) for item in differences
-        )
+        marked = self._marked(differences, own, notebook, again, pipeline)
         status: VerificationStatus = (
             "not deterministic" if all(item.by_itself for item in marked) else "differs"
         )
         return self._report(status, pipeline, notebook, marked, own=own)
+
+    def _marked(
+        self,
+        differences: tuple[Difference, ...],
+        own: tuple[Difference, ...],
+        notebook: Side,
+        again: Side,
+        pipeline: Side,
+    ) -> tuple[Difference, ...]:
+        """Mark what the notebook does by itself; a cell that shows more than that isn't excused."""
+        places = {_place(item) for item in own}
+        more = {
+            _place(item): item
+            for item in _output_differences(self._subject, notebook, pipeline, self._tolerance, again)
+        }
+        return tuple(
+            more[_place(item)]
+            if _place(item) in places and _place(item) in more
+            else msgspec.structs.replace(item, by_itself=_place(item) in places)
+            for item in differences
+        )
 
     def _pipeline(self) -> Side:
         return sides.pipeline_side(self._subject, self._box, self._jobs, self._on_step)
@@ -183,10 +201,15 @@ def _variable_differences(subject: Subject, answer: Answer) -> Iterator[Differen
 
 
 def _output_differences(
-    subject: Subject, notebook: Side, other: Side, tolerance: Tolerance
+    subject: Subject, notebook: Side, other: Side, tolerance: Tolerance, again: Side | None = None
 ) -> Iterator[Difference]:
-    """Compare cell by cell; a setup cell runs in every stage, and warns in the first one for all."""
-    readers = outputs.Reader(), outputs.Reader()
+    """Compare cell by cell; a setup cell runs in every stage, and warns in the first one for all.
+
+    With a second run of the notebook, only that counts in which its two runs agree.
+    """
+    readers = outputs.Reader(), outputs.Reader(), outputs.Reader()
+    second = again.outputs[""] if again is not None else {}
+    repeated = {index: readers[2].read(found) for index, found in sorted(second.items())}
     shown = {index: readers[0].read(found) for index, found in sorted(notebook.outputs[""].items())}
     seen: set[int] = set()
     for stage in subject.pipeline.stages:
@@ -199,6 +222,8 @@ def _output_differences(
             if index in seen:
                 mine, found = ([item for item in side if item[0] != "stderr"] for side in (mine, found))
             seen.add(index)
+            if index in repeated:
+                found = outputs.settled(mine, repeated[index], found)
             what = outputs.compare(mine, found, tolerance)
             if what:
                 yield Difference(kind="output", stage=stage.name, cell=index, what=what)

@@ -129,6 +129,14 @@ def test_what_the_notebook_does_by_itself_excuses_nothing_else(subject):
     assert [d.by_itself for d in found.differences] == [True, False]
 
 
+def test_a_cell_that_shows_the_time_is_compared_in_all_else(subject):
+    runs = [shown("took 1\nresult 5"), shown("took 2\nresult 5")]
+    assert Rehearsed(subject, [left("took 3\nresult 5")], runs).go().status == "not deterministic"
+    found = Rehearsed(subject, [left("took 3\nresult 6")], runs).go()
+    assert found.status == "differs"
+    assert "'result 5' in the notebook" in found.differences[0].what
+
+
 def test_files_of_the_first_run_are_no_difference(subject):
     assert (
         Rehearsed(subject, [left("made"), left("found")], [shown("found"), shown("found")]).go().status
