@@ -76,21 +76,13 @@ def thread_count() -> int:
     return sum(1 for _ in Path("/proc/self/task").iterdir())
 
 
-def oom_kills(pid: int | str = "self") -> int | None:
-    """Return how often the memory killer struck in a process's control group; None where that can't be read."""
+def oom_kills() -> int | None:
+    """Return how often the system's out-of-memory killer has acted; None where that can't be read."""
     with contextlib.suppress(OSError, ValueError):
-        for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
-            number, controllers, path = line.split(":", 2)
-            if number == "0":
-                file = Path("/sys/fs/cgroup" + path, "memory.events")
-            elif "memory" in controllers.split(","):
-                file = Path("/sys/fs/cgroup/memory" + path, "memory.oom_control")
-            else:
-                continue
-            for entry in file.read_text().splitlines():
-                name, _, count = entry.partition(" ")
-                if name == "oom_kill":
-                    return int(count)
+        for line in Path("/proc/vmstat").read_text().splitlines():
+            name, _, count = line.partition(" ")
+            if name == "oom_kill":
+                return int(count)
     return None
 
 

@@ -19,6 +19,7 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
+from jupyter_mlops.execution.processes import oom_kills
 from jupyter_mlops.execution.warm.forkserver import NotWarmError
 from jupyter_mlops.execution.warm.imports import Needs
 from jupyter_mlops.execution.warm.manager import WarmManager
@@ -64,6 +65,7 @@ class Watch:
     error: StageError | None = None
     returncode: int | None = None
     started: float = field(default_factory=time.monotonic)
+    oom_kills: int | None = field(default_factory=oom_kills)
 
     def remaining(self, _cell: Any = None) -> float | None:
         """Return the seconds a cell may still take; nbclient reads None as no limit."""
@@ -74,7 +76,7 @@ class StageClient(PapermillNotebookClient):
     """papermill's client that tells the watch what happens."""
 
     km: Any
-    _pid: int | None = None
+    _process: Any = None
 
     def __init__(self, nb_man: Any, watch: Watch, **options: Any) -> None:
         self.watch = watch
@@ -94,9 +96,13 @@ class StageClient(PapermillNotebookClient):
         """Run the notebook, from the kernel's start to its end."""
         try:
             return super().execute(**options)
+        except BaseException:
+            if self._process and self.watch.returncode is None:
+                self.watch.returncode = self._process.poll()
+            raise
         finally:
-            if self._pid is not None:
-                self.watch.kernels.remove(self._pid)
+            if self._process:
+                self.watch.kernels.remove(self._process.pid)
 
     def create_kernel_manager(self) -> Any:
         """Return the manager of a warm kernel where there can be one, else jupyter_client's own."""
@@ -119,8 +125,8 @@ class StageClient(PapermillNotebookClient):
             self.watch.kernel = f"stock: {error}"
             self.km = super().create_kernel_manager()
             started = self._start(options)
-        self._pid = self.km.provisioner.pid
-        self.watch.kernels.add(self._pid)
+        self._process = self.km.provisioner.process
+        self.watch.kernels.add(self._process.pid)
         return started
 
     def _start(self, options: dict[str, Any]) -> Any:
@@ -143,13 +149,12 @@ class StageClient(PapermillNotebookClient):
 
     def papermill_execute_cells(self) -> None:
         """Run the cells; a kernel that won't answer any more is ended, not asked."""
-        process = self.km.provisioner.process
         try:
             super().papermill_execute_cells()
         except BaseException:
             self.shutdown_kernel = "immediate"
-            self.watch.returncode = process.poll()
-            self.watch.kernels.end(process.pid)
+            self.watch.returncode = self._process.poll()
+            self.watch.kernels.end(self._process.pid)
             raise
 
     def _cell_begins(self, cell: Any, cell_index: int) -> None:  # noqa: ARG002 - nbclient's names
@@ -237,10 +242,9 @@ def _death(watch: Watch) -> StageError:
         return StageError(type="Interrupted", message="the run was interrupted")
     if code is not None and code < 0:
         name = signal.Signals(-code).name if -code in set(signal.Signals) else str(-code)
-        why = "; most often memory ran out" if -code == signal.SIGKILL else ""
         return StageError(
             type="KernelDied",
-            message=f"the kernel was killed by {name}{why}",
+            message=f"the kernel was killed by {name}{_why_killed(watch) if -code == signal.SIGKILL else ''}",
             cell=watch.cell,
             traceback="\n".join(tail),
         )
@@ -248,6 +252,16 @@ def _death(watch: Watch) -> StageError:
     return StageError(
         type="KernelDied", message=f"the kernel ended{ending}", cell=watch.cell, traceback="\n".join(tail)
     )
+
+
+def _why_killed(watch: Watch) -> str:
+    """Say who killed a kernel, as far as the system tells."""
+    now = oom_kills()
+    if now is None or watch.oom_kills is None:
+        return "; most often memory ran out"
+    if now > watch.oom_kills:
+        return ": memory ran out, and the system's out-of-memory killer chose it"
+    return "; the system's out-of-memory killer hasn't acted meanwhile, so somebody else did"
 
 
 def error_of(cell: Any, content: dict[str, Any]) -> StageError:

@@ -17,6 +17,7 @@ import warnings
 from typing import Any, NoReturn
 
 from jupyter_mlops.execution import processes
+from jupyter_mlops.execution.warm.ending import end
 from jupyter_mlops.execution.warm.preload import Preloader, beside, note_fork
 
 _LAST_WORDS = 5.0
@@ -51,6 +52,7 @@ def main(descriptor: int, parent: int, argv: list[str], left_out: list[str]) -> 
     app.start()
     # ipykernel's exit handler closes what its control thread may still be writing to, and then waits for it forever.
     app.control_thread.join(_LAST_WORDS)
+    end(app.shell)
 
 
 class _Server:
