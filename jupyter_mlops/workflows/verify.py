@@ -126,6 +126,9 @@ class _Verifying:
         pipeline: Side,
     ) -> tuple[Difference, ...]:
         """Mark what the notebook does by itself; a cell that shows more than that isn't excused."""
+        if again.error is not None:
+            # Nothing can be told from a run that ended early.
+            return tuple(msgspec.structs.replace(item, by_itself=True) for item in differences)
         places = {_place(item) for item in own}
         more = {
             _place(item): item
