@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import threading
 import time
 import traceback
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.execution.executed import error_in
 from jupyter_mlops.execution.local import FIXED_ENVIRONMENT, Outcome
-from jupyter_mlops.execution.processes import die_with_parent, end_all_below
+from jupyter_mlops.execution.processes import die_with_parent, end_tree
 from jupyter_mlops.pipeline.layout import PRODUCTS
 from jupyter_mlops.records.run import StageError
 
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from jupyter_mlops.records.pipeline import Stage
 
 _TASK = "jupyter_mlops.execution.ploomber_task"
+_KERNEL = "stock: ploomber starts its own"
 
 
 class PloomberDag:
@@ -68,7 +68,7 @@ class PloomberDag:
             error = self._attempt(stage, parameters)
             again = error is not None and attempts <= stage.options.retries and not self._stopped.is_set()
         on_cells(len(stage.cells), len(stage.cells))
-        return Outcome(seconds=time.monotonic() - started, error=error, attempts=attempts)
+        return Outcome(time.monotonic() - started, error, attempts, kernel=_KERNEL)
 
     def stop(self) -> None:
         """End all builds, and the kernels that they started."""
@@ -76,7 +76,7 @@ class PloomberDag:
             self._stopped.set()
             running = list(self._running)
         for pid in running:
-            _end(pid)
+            end_tree(pid)
 
     def close(self) -> None:
         """Nothing is held: the process that has loaded ploomber ends with this one."""
@@ -116,7 +116,7 @@ class PloomberDag:
             failure = ""
             if self._stopped.is_set() or not mine.poll(stage.options.timeout):
                 failure = "timeout"
-                _end(process.pid)
+                end_tree(process.pid)
             else:
                 failure = mine.recv()
         except EOFError:
@@ -153,11 +153,3 @@ def _child(
     except BaseException:  # noqa: BLE001 - whatever it was, the run must hear of it
         failure = traceback.format_exc()
     answer.send(failure)
-
-
-def _end(pid: int) -> None:
-    end_all_below(pid)
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
