@@ -86,7 +86,10 @@ def load(start: Path | None = None) -> Settings:
     try:
         return msgspec.convert({"root": root, **values}, Settings, strict=False)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{root / FILE}: {error}", hint="every value is text in quotes, but keep_runs is a number and warm_kernels is true or false") from None
+        raise SettingsError(
+            f"{root / FILE}: {error}",
+            hint="every value is text in quotes, but keep_runs is a number and warm_kernels is true or false",
+        ) from None
 
 
 def _is_project(folder: Path) -> bool:

@@ -170,9 +170,7 @@ def _before_wildcard(text: str) -> str:
 
 def _folder_digest(folder: Path) -> str | None:
     digest = hashlib.sha256()
-    entries = 0
-    for name, state in _files_in(folder):
-        entries += 1
+    for entries, (name, state) in enumerate(_files_in(folder), 1):
         if entries > MOST_ENTRIES:
             return None
         digest.update(f"{folder}/{name}\0{state.st_size}\0{state.st_mtime_ns}\n".encode())

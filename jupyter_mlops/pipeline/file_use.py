@@ -46,7 +46,7 @@ def edges(
     named = {name: value for name, value in params.items() if isinstance(value, str) and _FILE.match(value)}
     texts = {cell.index: untagged(cell.source) for cell in notebook.cells if cell.cell_type == "code"}
     for cell in notebook.cells:
-        if cell.index in texts and (cell.index in pipeline.setup or cell.tag and cell.tag.kind == "params"):
+        if cell.index in texts and (cell.index in pipeline.setup or (cell.tag and cell.tag.kind == "params")):
             named.update(_named_paths(texts[cell.index]))
     uses = {}
     for name in order:
@@ -152,7 +152,7 @@ def _path(node: ast.expr) -> str:
             return "/".join(str(part).rstrip("/") for part in parts)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and isinstance(node.right, ast.Constant):
         left = _path(node.left)
-        return f"{left.rstrip('/')}/{node.right.value}" if left else ""
+        return f"{left.rstrip('/')}/{node.right.value!s}" if left else ""
     return ""
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine, event, exc
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError as DBAPIError  # noqa: PLC0414 - for those who must tell it from other errors
 from sqlalchemy.pool import NullPool
 
 from jupyter_mlops.errors import IntegrityError, SettingsError

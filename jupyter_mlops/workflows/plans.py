@@ -50,7 +50,7 @@ class Plans:
         store: where earlier executions are on record.
     """
 
-    def __init__(  # noqa: PLR0913 - what a plan is made of
+    def __init__(
         self,
         notebook: Notebook,
         pipeline: Pipeline,

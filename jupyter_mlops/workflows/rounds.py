@@ -58,7 +58,9 @@ def _one_round(work: Stages, names: list[str], edges: Mapping[str, tuple[str, ..
 def _review(work: Stages) -> dict[str, Again]:
     order = work.plans.order
     done = validate.review(order, work.done, work.fresh, work.paths, work.files.digest)
-    failed = validate.review_failures(order, {n: e for n, e in work.done.items() if n not in done}, work.failed)
+    failed = validate.review_failures(
+        order, {n: e for n, e in work.done.items() if n not in done}, work.failed
+    )
     return {**done, **failed}
 
 
@@ -73,5 +75,7 @@ def _join(work: Stages, chosen: set[str], again: dict[str, Again]) -> bool:
         for other in set(needs) - chosen:
             work.live.update_stage(other, status="pending", reason="")
         chosen.update(needs)
-        again.setdefault(name, validate.Again(f"stage {maker} makes {variable}, which it looked for", (maker,)))
+        again.setdefault(
+            name, validate.Again(f"stage {maker} makes {variable}, which it looked for", (maker,))
+        )
     return bool(joining)

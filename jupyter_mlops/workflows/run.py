@@ -314,9 +314,9 @@ def _explained(settings: Settings) -> Iterator[None]:
 
 def _of_a_database() -> Any:
     """Return the errors of databases; the library is asked for it only where something went wrong."""
-    from jupyter_mlops.store.database import exc
+    from jupyter_mlops.store.database import DBAPIError
 
-    return exc.DBAPIError
+    return DBAPIError
 
 
 def _relative(path: Path, root: Path) -> str:

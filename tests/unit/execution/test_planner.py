@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from jupyter_mlops.execution import planner
-from jupyter_mlops.pipeline.product import Component, Header, Tombstone
+from jupyter_mlops.pipeline.product import Component, Header, Tombstone, latest
 from jupyter_mlops.records.pipeline import Pipeline, Stage, StageOptions
 from jupyter_mlops.records.run import Pull, StageExecution
 
@@ -22,7 +22,10 @@ def execution(**changes: Any) -> StageExecution:
     )  # fmt: skip
 
 
-def left(stage: str, *, deleted: tuple[str, ...] = (), **variables: str) -> Header:
+def left(
+    stage: str, *, deleted: tuple[str, ...] = (), more: dict[str, str] | None = None, **variables: str
+) -> Header:
+    variables |= more or {}
     components = tuple(Component(names=(name,), digest=digest) for name, digest in variables.items())
     places = {name: place for place, name in enumerate(variables)}
     return Header(pipeline="p", stage=stage, components=components, variables=places, deleted=deleted)
@@ -134,15 +137,15 @@ def test_equal_content_is_the_same_whoever_left_it() -> None:
 
 def test_the_random_state_is_spoken_of_in_words() -> None:
     earlier = execution(pulls={"<numpy.random>": Pull(stage="load", digest="1")})
-    (reason,) = decide(earlier, above=(left("load", **{"<numpy.random>": "2"}),))[1]
+    (reason,) = decide(earlier, above=(left("load", more={"<numpy.random>": "2"}),))[1]
     assert reason == "input numpy's random state from load changed"
 
 
 def test_an_execution_says_what_it_left() -> None:
     made = planner.header_of(execution(outputs={"x": "1", "a": "2"}, deleted=("d",), lost=("f",)))
-    assert planner.latest("x", [made]) == Pull(stage="train", digest="1")
-    assert planner.latest("d", [left("load", d="1"), made]) is None
-    assert isinstance(planner.latest("f", [made]), Tombstone)
+    assert latest("x", [made]) == Pull(stage="train", digest="1")
+    assert latest("d", [left("load", d="1"), made]) is None
+    assert isinstance(latest("f", [made]), Tombstone)
 
 
 def test_what_it_did_not_keep_must_still_be_unwanted() -> None:

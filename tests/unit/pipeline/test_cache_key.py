@@ -89,9 +89,7 @@ def test_modules_and_environment_are_told_by_name() -> None:
 def test_a_record_in_another_form_says_nothing_else() -> None:
     base = parts("train", *BASE)
     before = {"code": "other", "wiring": "1"}
-    assert cache_key.explain(before, base) == (
-        "jupyter-mlops keeps a stage's outputs in another form now",
-    )
+    assert cache_key.explain(before, base) == ("jupyter-mlops keeps a stage's outputs in another form now",)
 
 
 def test_functions_of_the_stages_that_it_takes_from_show_it_their_parameters() -> None:

@@ -9,17 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jupyter_mlops import settings as project
 from jupyter_mlops.execution import planner
 from jupyter_mlops.execution.local import Outcome
-from jupyter_mlops.execution.planner import latest
 from jupyter_mlops.notebook.cells import parse
 from jupyter_mlops.notebook.dataflow import analyse
-from jupyter_mlops.pipeline.product import Component, Header, Tombstone
+from jupyter_mlops.pipeline.product import Component, Header, Tombstone, latest
 from jupyter_mlops.pipeline.storage import read_header
 from jupyter_mlops.records.run import Pull, Run, StageError, StageRun
 from jupyter_mlops.store.opened import open_store
@@ -39,7 +37,7 @@ Step = tuple[Any, ...]
 Program = tuple[Step, ...]
 
 
-class Missing(Exception):
+class MissingError(Exception):
     """A stage looked for what isn't there."""
 
 
@@ -62,7 +60,7 @@ def interpret(
                 else:
                     taken[name] = value
             if value is None and kind != "try":
-                raise Missing(name)
+                raise MissingError(name)
             if kind == "del":
                 own.pop(name, None)
                 gone.add(name)
@@ -72,7 +70,7 @@ def interpret(
             gone.discard(name)
         elif kind == "read":
             if not path.exists():
-                raise Missing(name)
+                raise MissingError(name)
             total += int(path.read_text())
         else:
             path.write_text(str(total + number[0]))
@@ -85,7 +83,7 @@ def one_after_the_other(programs: Mapping[str, Program], folder: Path) -> tuple[
     for program in programs.values():
         try:
             own, gone, _, _ = interpret(program, state.get, folder)
-        except Missing:
+        except MissingError:
             return state, False
         state.update(own)
         for name in gone:
@@ -96,7 +94,9 @@ def one_after_the_other(programs: Mapping[str, Program], folder: Path) -> tuple[
 class Fake:
     """An engine whose stages are programs, not kernels; slow ones end when all others have, or nearly so."""
 
-    def __init__(self, folder: Path, work: Path, programs: Mapping[str, Program], slow: Sequence[str]) -> None:
+    def __init__(
+        self, folder: Path, work: Path, programs: Mapping[str, Program], slow: Sequence[str]
+    ) -> None:
         self.folder = folder
         self.executed: list[str] = []
         self._work = work
@@ -110,7 +110,9 @@ class Fake:
     def product(self, stage: str) -> Path:
         return self.folder / "products" / f"{stage}.pkl"
 
-    def execute(self, stage: Stage, parameters: dict[str, Any], on_cells: Callable[[int, int], None]) -> Outcome:
+    def execute(
+        self, stage: Stage, parameters: dict[str, Any], on_cells: Callable[[int, int], None]
+    ) -> Outcome:
         self.executed.append(stage.name)
         headers = [read_header(self.folder / each["data"]) for each in parameters["upstream"].values()]
         assert [header.stage for header in headers] == list(parameters["upstream"])
@@ -124,7 +126,7 @@ class Fake:
             self._others.wait(0.2)
         try:
             own, gone, taken, absent = interpret(self._programs[stage.name], find, self._work)
-        except Missing as error:
+        except MissingError as error:
             self._note()
             return Outcome(0.1, StageError(type="NameError", message=f"name '{error}' is not defined"))
         pulls = {}
@@ -200,7 +202,7 @@ def side_by_side(
 
 
 # Every record is synced to disk; memory is a disk that is synced at once.
-FAST = "/dev/shm" if Path("/dev/shm").is_dir() else None
+FAST = next((folder for folder in ("/dev/shm",) if Path(folder).is_dir()), None)  # noqa: S108 - only for speed
 NAMES = st.sampled_from(["x", "y", "<numpy.random>"])
 FILES = st.sampled_from(["f.txt", "g.txt"])
 STEPS = st.one_of(
