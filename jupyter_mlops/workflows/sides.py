@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,22 +18,22 @@ from jupyter_mlops.pipeline import snapshot
 from jupyter_mlops.pipeline.layout import SOURCE_KEY
 from jupyter_mlops.records.run import StageError, StageExecution
 from jupyter_mlops.store.opened import open_store
+from jupyter_mlops.workflows.sandbox import environ
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from jupyter_mlops.notebook.cells import Cell, Notebook
     from jupyter_mlops.pipeline.comparison_values import Tolerance
     from jupyter_mlops.records.pipeline import Pipeline
     from jupyter_mlops.records.run import Run
     from jupyter_mlops.settings import Settings
+    from jupyter_mlops.workflows.sandbox import Sandbox
 
     Outputs = dict[int, list[dict[str, Any]]]
     OnStep = Callable[[str, int, int], None]
 
 _SNAPSHOT = "__import__('jupyter_mlops.pipeline.snapshot', fromlist=['snapshot'])"
-# The settings that say where a project keeps what it remembers.
-_PLACES = ("store", "tracking_uri", "objects")
 
 
 @dataclass(frozen=True)
@@ -71,50 +69,6 @@ class Side:
     failed_stage: str = ""
 
 
-class Sandbox:
-    """A folder with an empty project for each run, always at one path, so that what is printed of it is the same.
-
-    Args:
-        folder: where the projects are.
-        settings: those of the real project; all but where it keeps things holds for the empty ones too.
-    """
-
-    def __init__(self, folder: Path, settings: Settings) -> None:
-        self._folder = folder
-        self._project = folder / "project"
-        self._settings = settings
-        self._count = 0
-
-    @contextmanager
-    def fresh(self) -> Iterator[tuple[Path, dict[str, str]]]:
-        """Lend an empty project, and the environment that leads to it; it stays in ``earlier`` afterwards."""
-        self._project.mkdir()
-        defaults = project.Settings(root=self._project)
-        values = {key: getattr(defaults if key in _PLACES else self._settings, key) for key in project.KEYS}
-        environment = {project.PREFIX + key.upper(): _as_text(value) for key, value in values.items()}
-        try:
-            yield self._project, {**environment, project.ROOT_VARIABLE: str(self._project)}
-        finally:
-            self._count += 1
-            self._project.rename(self.earlier)
-
-    @property
-    def earlier(self) -> Path:
-        """The project of the run before."""
-        return self._folder / f"run-{self._count}"
-
-    def scratch(self, name: str) -> Path:
-        """Return a path that nobody uses yet."""
-        return Path(tempfile.mkdtemp(prefix=name, dir=self._folder))
-
-
-@contextmanager
-def sandbox(settings: Settings) -> Iterator[Sandbox]:
-    """Make a place for projects that nobody will miss."""
-    with tempfile.TemporaryDirectory(prefix="mlops-verify-", ignore_cleanup_errors=True) as folder:
-        yield Sandbox(Path(folder).resolve(), settings)
-
-
 def pipeline_side(subject: Subject, box: Sandbox, jobs: int | None, on_step: OnStep) -> Side:
     """Run the pipeline in a project of its own, with nothing cached."""
     from jupyter_mlops.workflows.run import run
@@ -125,7 +79,7 @@ def pipeline_side(subject: Subject, box: Sandbox, jobs: int | None, on_step: OnS
         on_step(f"pipeline: {running}" if running else "pipeline", done, len(_code_cells(subject.notebook)))
 
     started = time.monotonic()
-    with box.fresh() as (_, environment), _environ(environment):
+    with box.fresh() as (_, environment), environ(environment):
         ran = run(
             subject.path, params=subject.overrides, force=True, jobs=jobs, on_change=on_change, track=False
         )
@@ -315,23 +269,5 @@ def _literal(value: Any) -> str:
     return f"float({str(value)!r})" if is_odd else repr(value)
 
 
-def _as_text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def _settings_of(root: Path) -> Settings:
     return project.Settings(root=root)
-
-
-@contextmanager
-def _environ(values: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

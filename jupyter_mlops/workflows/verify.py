@@ -13,6 +13,7 @@ from jupyter_mlops.pipeline import outputs, parameters
 from jupyter_mlops.pipeline.comparison_values import Tolerance, number_differs
 from jupyter_mlops.records.verification import Compared, Difference, Draw, Failure, Verification
 from jupyter_mlops.workflows import build, sides
+from jupyter_mlops.workflows.sandbox import sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
     from jupyter_mlops.pipeline.snapshot import Answer
     from jupyter_mlops.records.verification import VerificationStatus
-    from jupyter_mlops.workflows.sides import OnStep, Sandbox, Side, Subject
+    from jupyter_mlops.workflows.sandbox import Sandbox
+    from jupyter_mlops.workflows.sides import OnStep, Side, Subject
 
 UNSEEDED = "MLO106"
 
@@ -59,7 +61,7 @@ def verify(
     given = dict(params or {})
     values = parameters.resolve(pipeline.params, given)
     subject = sides.Subject(notebook, page, pipeline, {name: values[name] for name in given})
-    with sides.sandbox(settings.load(notebook.parent)) as box:
+    with sandbox(settings.load(notebook.parent)) as box:
         return _Verifying(subject, box, Tolerance(rtol=rtol, atol=atol), jobs, on_step or _nobody).go()
 
 

@@ -15,6 +15,7 @@ from jupyter_mlops.pipeline.snapshot import Logged
 from jupyter_mlops.records.run import StageError
 from jupyter_mlops.settings import Settings
 from jupyter_mlops.workflows import build, sides, verify
+from jupyter_mlops.workflows.sandbox import Sandbox
 from tests.notebooks import write
 
 EXACT = Tolerance()
@@ -87,7 +88,7 @@ class Rehearsed(verify._Verifying):
     """A verification whose runs have been made: what they left is given."""
 
     def __init__(self, subject, pipelines, notebooks):
-        super().__init__(subject, sides.Sandbox(Path(), Settings(root=Path())), EXACT, None, lambda *_: None)
+        super().__init__(subject, Sandbox(Path(), Settings(root=Path())), EXACT, None, lambda *_: None)
         self._pipelines, self._notebooks = iter(pipelines), iter(notebooks)
 
     def _pipeline(self):
@@ -180,7 +181,7 @@ def test_the_stock_run_has_the_notebooks_cells_and_the_parameters_given(subject,
 
 def test_every_run_has_an_empty_project_at_one_path(tmp_path, monkeypatch):
     monkeypatch.setenv("JUPYTER_MLOPS_STORE", "sqlite:///elsewhere.db")
-    box = sides.Sandbox(tmp_path, Settings(root=tmp_path, store="x", warm_kernels=False))
+    box = Sandbox(tmp_path, Settings(root=tmp_path, store="x", warm_kernels=False))
     with box.fresh() as (one, environment):
         (one / "left").touch()
     assert environment["JUPYTER_MLOPS_STORE"] == "sqlite:///.mlops/mlops.db"
