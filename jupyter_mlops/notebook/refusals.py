@@ -59,7 +59,7 @@ def _undefined(made: Plan, versions: Versions) -> list[Diagnostic]:
             )
             names = [*places, *made.params, *known.BUILTINS] if number < _most_near else []
             near = NotFoundError.of("name", name, names).details["near"]
-            if near and near[0] in places:
+            if near and near[0] in places and near[0] != name:
                 mend += f"; did you mean {near[0]}?"
         found.append(Diagnostic(rule="MLO102", message=message, mend=mend, cell=cell, line=line))
     return found

@@ -70,7 +70,7 @@ class Versions:
         if version is None or (version.gone and not soft):
             if known.is_history(name) and not soft and self.stage != GIVEN:
                 self.history.append((name, self.stage, self.cell, line))
-            if not (soft or self.is_open or known.is_provided(name)):
+            if sure and not (soft or self.is_open or known.is_provided(name)):
                 self.undefined.setdefault((name, self.cell), line)
             return
         if sure:

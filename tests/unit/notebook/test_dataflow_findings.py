@@ -185,6 +185,9 @@ def test_another_language_is_said_so() -> None:
         "match 1:\n    case zz:\n        pass\nprint(zz)",
         "[(zz := i) for i in range(3)]\nprint(zz)",
         "class A:\n    zz = 1\n    yy = zz",
+        "import sys\nif sys.version_info < (3, 0):\n    print(unicode('a'))",
+        "try:\n    print(1)\nexcept HTTPError:\n    pass",
+        "x = 1\nif x > 2:\n    del x\nprint(x)",
     ],
 )
 def test_names_that_code_makes_out_of_sight(source: str) -> None:
