@@ -337,6 +337,29 @@ def test_nesting_that_is_too_deep_is_noted():
     assert "too deeply" in comparer.skipped[0]
 
 
+def test_tensors_and_what_holds_them():
+    torch = pytest.importorskip("torch")
+
+    def trained(rate):
+        torch.manual_seed(0)
+        network = torch.nn.Linear(2, 1)
+        optimizer = torch.optim.Adam(network.parameters(), lr=rate)
+        network(torch.ones(1, 2)).sum().backward()
+        optimizer.step()
+        return {"network": network, "optimizer": optimizer, "half": torch.ones(2, dtype=torch.bfloat16)}
+
+    assert compare(trained(0.1), trained(0.1)) is None
+    found = compare(trained(0.1), trained(0.2))
+    assert found is not None
+    assert "values differ" in found.what
+    found = compare(torch.zeros(2), torch.zeros(2, requires_grad=True))
+    assert found is not None
+    assert "requires_grad" in found.what
+    one, two = torch.Generator().manual_seed(1), torch.Generator().manual_seed(2)
+    assert compare(one, two) is not None
+    assert compare(one, torch.Generator().manual_seed(1)) is None
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
     lambda inner: st.lists(inner) | st.tuples(inner, inner) | st.dictionaries(st.text(), inner),
