@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.notebook.syntax import parse
@@ -29,10 +30,19 @@ def top_level_names(cell: Cell) -> set[str]:
     return {name for name, _, binds in _names(cell) if binds}
 
 
-def _names(cell: Cell) -> Iterator[tuple[str, int, bool]]:
+def _names(cell: Cell) -> tuple[tuple[str, int, bool], ...]:
+    return _names_in(cell.source)
+
+
+@lru_cache(maxsize=4096)
+def _names_in(source: str) -> tuple[tuple[str, int, bool], ...]:
+    return tuple(_walk(source))
+
+
+def _walk(source: str) -> Iterator[tuple[str, int, bool]]:
     """Yield name, line and whether it is bound there, for what belongs to the notebook's own namespace."""
     try:
-        pending: list[ast.AST] = [parse(cell.source).tree]
+        pending: list[ast.AST] = [parse(source).tree]
     except SyntaxError:
         return
     while pending:

@@ -101,7 +101,7 @@ class Plans:
             params=self.params,
             environment=environment.snapshot().digest,
             modules={path: digest for path, (digest, _) in modules.items()},
-            place=digest_of([self._words.since(self.pipeline.stage(stage)), self._words.shadowed()]),
+            place=digest_of([self._words.since(self.pipeline.stage(stage)), self._shadowed]),
         )
         seen = {name: self.params[name] for name in cache_key.visible_params(source, self.params)}
         texts = (*source.own, *source.definitions, *(text for _, text in modules.values()))
@@ -141,6 +141,10 @@ class Plans:
     @cached_property
     def _words(self) -> Words:
         return Words(self.notebook, self.pipeline)
+
+    @cached_property
+    def _shadowed(self) -> list[str]:
+        return self._words.shadowed()
 
     @cached_property
     def _bound(self) -> Mapping[str, frozenset[str]]:

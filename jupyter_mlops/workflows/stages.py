@@ -102,18 +102,18 @@ class Stages:
 
     def _reused(self, name: str, plan: Plan) -> Decision | None:
         """Take a stage's outputs from the store; return why not, or None where that was done."""
-        stage = self.plans.pipeline.stage(name)
+        same_key = self.plans.same_key(name, plan.key)
         decision = planner.decide(
-            stage,
+            self.plans.pipeline.stage(name),
             plan.parts,
-            same_key=self.plans.same_key(name, plan.key),
+            same_key=same_key,
             last=self.plans.last(name),
             above=self._headers(self._above(name)),
             digest=self._met_by(name),
             standing=self._left_by(name),
             stored=self._stored,
             causes=self._causes,
-            unwanted=self.plans.unwanted(name),
+            unwanted=self.plans.unwanted(name) if any(one.unkept for one in same_key) else (),
             force=self.force or (name in self.again and self.again[name].files),
         )
         if decision.verdict != planner.CACHED:

@@ -91,7 +91,7 @@ class Runner:
                 raise UsageError(f"{name!r} is not a parameter's name", hint="parameters are Python names")
             # In quotes a text is one value with its commas, not a list of values.
             is_plain = isinstance(value, str) and not any(mark in value for mark in ",'\"")
-            text = value if is_plain else json.dumps(value)
+            text = value if is_plain else json.dumps(value, ensure_ascii=False)
             arguments += ["-p", f"{name}={text}"]
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "jupyter_mlops", "run", *arguments),
