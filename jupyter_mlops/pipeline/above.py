@@ -27,11 +27,12 @@ def is_pseudo(name: str) -> bool:
 
 @dataclass(frozen=True)
 class Taken:
-    """A value as it was taken, and the component it came with."""
+    """A value as it was taken, and the component it came with; ``digest`` is its own after that, where one is needed."""
 
     value: Any
     product: Product
     component: Component
+    digest: str = ""
 
 
 @dataclass
@@ -59,6 +60,7 @@ class Above:
     refusals: list[HandoffError] = field(default_factory=list)
     closed: bool = False
     on_value: Callable[[Any], None] | None = None
+    fingerprint: Callable[[Any], str] | None = None
 
     def __post_init__(self) -> None:
         self._lock = threading.RLock()
@@ -122,7 +124,7 @@ class Above:
 
     def load_fresh(self, taken: Taken) -> dict[str, Any]:
         """Return a component as it was before this stage had it."""
-        return self._unpickle(taken.product.fresh(), taken.component)
+        return self.unpickle(taken.product.fresh(), taken.component)
 
     def _load(self, name: str, found: Pull) -> None:
         product = next(product for product in self.products if product.header.stage == found.stage)
@@ -132,9 +134,11 @@ class Above:
         self._loading.add((found.stage, place))
         component = product.header.components[place]
         try:
-            values = self._unpickle(product, component)
+            values = self.unpickle(product, component)
         finally:
             self._loading.discard((found.stage, place))
+        # A class that was loaded doesn't pickle to the bytes it came from.
+        has_class = self.fingerprint is not None and any(each.startswith("<class ") for each in values)
         for each, value in values.items():
             if each in self.taken or self.find(each) != Pull(stage=found.stage, digest=component.digest):
                 continue
@@ -142,14 +146,22 @@ class Above:
                 if dict.__contains__(self.namespace, each):
                     continue
                 dict.__setitem__(self.namespace, each, value)
-            self.taken[each] = Taken(value, product, component)
+            digest = self.fingerprint(value) if has_class and self.fingerprint is not None else ""
+            self.taken[each] = Taken(value, product, component, digest)
             self.pulls[each] = Pull(stage=found.stage, digest=component.digest)
         if self.on_value is not None:
             for each in values:
                 self.on_value(self.taken[each].value if each in self.taken else None)
 
-    def _unpickle(self, product: Product, component: Component) -> dict[str, Any]:
-        target = restoring.Target(self.namespace, self.setup, self.take)
+    def unpickle(
+        self, product: Product, component: Component, target: restoring.Target | None = None
+    ) -> dict[str, Any]:
+        """Return a component's variables as new objects.
+
+        Raises:
+            HandoffError: when they can't be loaded.
+        """
+        target = target or restoring.Target(self.namespace, self.setup, self.take)
         stage = product.header.stage
         try:
             with restoring.restoring_into(target):
@@ -165,7 +177,7 @@ class Above:
 
     def _missed(self, name: str) -> None:
         is_own = name.startswith("__") and name.endswith("__")
-        if not is_own and (name in self.shadowed or not hasattr(builtins, name)):
+        if not is_own and not is_pseudo(name) and (name in self.shadowed or not hasattr(builtins, name)):
             self.absent.add(name)
 
     def _refuse(self, name: str, why: Tombstone) -> NoReturn:

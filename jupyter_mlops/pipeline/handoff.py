@@ -16,19 +16,20 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.pipeline import leaving, restoring, session, setup_state, storage, watching
 from jupyter_mlops.pipeline.above import Above, is_pseudo, refuse
-from jupyter_mlops.pipeline.layout import MARKER, RESERVED
 from jupyter_mlops.pipeline.facets import Start, start_of
+from jupyter_mlops.pipeline.layout import MARKER, RESERVED
 from jupyter_mlops.pipeline.leaving import Baseline, Leaving, Left
 from jupyter_mlops.pipeline.namespace import Namespace, move_into, running_shell
 from jupyter_mlops.pipeline.pickling import Scope
 from jupyter_mlops.pipeline.process_state import ProcessState
 from jupyter_mlops.pipeline.product import Header
 from jupyter_mlops.pipeline.storage import Product, read_header
+from jupyter_mlops.pipeline.values import read_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["bind", "define", "enter", "keep", "load", "publish", "read_header"]
+__all__ = ["bind", "define", "enter", "keep", "load", "publish", "read_header", "read_values"]
 
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
@@ -134,13 +135,12 @@ def load(
     products = [_product(name, stage.upstream[name]) for name in names]
     _tell_datasets(products)
     setup = leaving.own_variables(namespace)
-    stage.scope = Scope(
-        namespace, setup_state.shared_definitions(setup), f"{stage.pipeline}.{stage.name}"
-    )
+    stage.scope = Scope(namespace, setup_state.shared_definitions(setup), f"{stage.pipeline}.{stage.name}")
     counted = {name: sum(each in names for each in order[:count]) for name, count in since.items()}
     stage.above = Above(
         stage.name, namespace, products, setup=setup, since=counted, shadowed=frozenset(shadowed)
     )
+    stage.above.fingerprint = lambda value: leaving.own_digest(value, stage.scope)
     stage.before = leaving.baseline(namespace, stage.scope, _definition)
     _make_room(namespace, stage, varying)
     stage.state = ProcessState(stage.above, stage.scope, stage.start, frozenset(words))
@@ -218,7 +218,9 @@ def define(namespace: dict[str, Any], names: Sequence[str]) -> None:
 def _warn_of_state(left: Left) -> None:
     for name, why in left.tombstones.items():
         if is_pseudo(name) and not name.startswith(("<class ", "<setup ")):
-            sys.stderr.write(f"the state of {name[1:-1]} that this stage leaves can't be passed on: {why.why}\n")
+            sys.stderr.write(
+                f"the state of {name[1:-1]} that this stage leaves can't be passed on: {why.why}\n"
+            )
 
 
 def _check_beside(

@@ -42,13 +42,23 @@ def baseline(namespace: dict[str, Any], scope: Scope, find: Any) -> Baseline:
     """Take note of a namespace before its stage begins."""
     values = dict(own_variables(namespace))
     digests = {}
-    watched = {name: value for name, value in values.items() if not is_atom(value) and id(value) not in scope.shared}
+    watched = {
+        name: value for name, value in values.items() if not is_atom(value) and id(value) not in scope.shared
+    }
     for name, value in {**watched, **setup_state.states(scope.shared, find)}.items():
         try:
             digests[name] = pickled(value, scope).digest
         except Exception:  # noqa: BLE001, S112 - what can't be pickled can't travel either: each stage makes its own
             continue
     return Baseline(values, digests)
+
+
+def own_digest(value: Any, scope: Scope) -> str:
+    """Return the fingerprint of a value that was loaded just now; nothing where it can't be pickled again."""
+    try:
+        return pickled(value, scope, expand=(value,) if isinstance(value, type) else ()).digest
+    except Exception:  # noqa: BLE001 - a value's own code runs, and may raise anything
+        return ""
 
 
 def own_variables(namespace: dict[str, Any]) -> dict[str, Any]:
@@ -189,8 +199,12 @@ class Leaving:
             return False
         if group == first.component.names and made.digest == first.component.digest:
             return True
-        if any(name.startswith("<class ") for name in first.component.names):
-            return False  # to load a class again would undo what the stage did to it
+        if first.digest:
+            # To load a class again would undo what the stage did to it.
+            return all(
+                one is not None and one.digest == self._found[name].digest
+                for name, one in zip(group, taken, strict=True)
+            )
         fresh = self.above.load_fresh(first)
         values = [fresh[name] for name in group]
         again = self._pickled(values, group, self._same_roots(values, roots))

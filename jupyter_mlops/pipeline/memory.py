@@ -27,7 +27,8 @@ class Memory:
 
     def add_frame(self, value: Any) -> None:
         """Take note of a pandas object before its arrays come."""
-        for values in _block_values(value):
+        self.owned.add(id(getattr(value, "_metadata", None)))  # the class's own
+        for values in _parts(value):
             self.owned.add(id(values))
             for inner in vars(values).values() if hasattr(values, "__dict__") else ():
                 self.owned.add(id(inner))
@@ -101,18 +102,25 @@ def is_array(value: Any) -> bool:
 
 
 def is_pandas(value: Any) -> bool:
-    """Say whether a value is a DataFrame or Series whose memory is copied before it is written to."""
+    """Say whether a value is an Index, or a DataFrame or Series whose memory is copied before it is written to."""
     pandas = sys.modules.get("pandas")
-    return pandas is not None and isinstance(value, pandas.core.generic.NDFrame) and _copies_on_write(pandas)
+    if pandas is None or not hasattr(pandas, "Index"):  # it may be half imported
+        return False
+    return isinstance(value, pandas.Index) or (
+        isinstance(value, pandas.DataFrame | pandas.Series) and _copies_on_write(pandas)
+    )
 
 
 def _copies_on_write(pandas: Any) -> bool:
     return int(pandas.__version__.partition(".")[0]) >= 3 or pandas.options.mode.copy_on_write is True  # noqa: PLR2004 - pandas 3
 
 
-def _block_values(value: Any) -> list[Any]:
-    manager = getattr(value, "_mgr", None)
-    return [block.values for block in getattr(manager, "blocks", ())]
+def _parts(value: Any) -> list[Any]:
+    if hasattr(value, "_mgr"):
+        return [block.values for block in getattr(value._mgr, "blocks", ())]  # noqa: SLF001 - there is no public way
+    return [
+        part for name in ("_data", "_values", "array") if (part := getattr(value, name, None)) is not None
+    ]
 
 
 def _overlapping(spans: list[tuple[Any, ...]]) -> Iterable[list[tuple[Any, ...]]]:

@@ -15,10 +15,10 @@ def named_kind(value: Any) -> str:
 def mend_for(value: Any) -> str:
     """Return what to do instead of passing a value on."""
     name = type(value).__name__.lower()
-    if "generator" in name or hasattr(value, "__next__"):
-        return "keep a list of its items instead"
     if hasattr(value, "read") or hasattr(value, "write"):
         return "close it and pass on its path; open it again in the stage that needs it"
+    if "generator" in name or hasattr(value, "__next__"):
+        return "keep a list of its items instead"
     if "connection" in name or "cursor" in name or "engine" in name or "session" in name:
         return "open the connection in each stage that uses it, or in a setup cell"
     return "pass on what it is made from and make it again in the stage that needs it, or make it in a setup cell"

@@ -56,10 +56,10 @@ class Namespace(dict[str, Any]):
 
     def __contains__(self, name: object) -> bool:
         if dict.__contains__(self, name):
-            return not (name in self.borrowed and self.borrowed[name] is dict.__getitem__(self, name))  # type: ignore[index]  # a name, for it is in the dict
+            return not (name in self.borrowed and self.borrowed[name] is dict.__getitem__(self, name))
         return self.source is not None and isinstance(name, str) and self.source.offers(name)
 
-    def get(self, name: str, default: Any = None) -> Any:  # type: ignore[override]  # dict has overloads
+    def get(self, name: str, default: Any = None) -> Any:
         """Return a variable's value."""
         if name not in self:
             return default
@@ -68,7 +68,7 @@ class Namespace(dict[str, Any]):
         except KeyError:
             return default
 
-    def pop(self, name: str, *default: Any) -> Any:  # type: ignore[override]  # dict has overloads
+    def pop(self, name: str, *default: Any) -> Any:
         """Take a variable away and return its value."""
         if name in self:
             self.get(name)
@@ -108,9 +108,11 @@ class LazyCopy(dict[str, Any]):
     def __contains__(self, name: object) -> bool:
         return dict.__contains__(self, name) or name in self._original
 
-    def get(self, name: str, default: Any = None) -> Any:  # type: ignore[override]  # dict has overloads
+    def get(self, name: str, default: Any = None) -> Any:
         """Return a variable's value."""
-        return self[name] if name in self else default
+        if name not in self:
+            return default
+        return self[name]
 
     def copy(self) -> LazyCopy:
         """Return a copy of the copy."""

@@ -74,7 +74,9 @@ class Pickled:
     classes: tuple[type, ...]
 
 
-def pickled(value: Any, scope: Scope, *, expand: tuple[type, ...] = (), roots: frozenset[int] = frozenset()) -> Pickled:
+def pickled(
+    value: Any, scope: Scope, *, expand: tuple[type, ...] = (), roots: frozenset[int] = frozenset()
+) -> Pickled:
     """Pickle a value.
 
     Args:
@@ -137,37 +139,39 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
         name = self._scope.shared.get(id(obj))
         if name is not None:
             return restoring.setup_object, (name,)
-        place = _well_known_place(type(obj))
+        if isinstance(obj, type):
+            return self._class(obj)
+        kind: Any = type(obj)
+        place = _well_known_place(kind)
         if place is not None and getattr(sys.modules.get(place[0]), place[1], None) is obj:
             return restoring.well_known, place
-        if isinstance(obj, type):
-            if defined_here(obj):
-                known_as = class_name(obj, self._scope.owner)
-                if obj not in self._expand:
-                    self.classes[obj] = None
-                    return restoring.notebook_class, (known_as,)
-            reduced = super().reducer_override(obj)
-            if reduced is not NotImplemented and restoring.has_hooks(obj):
-                return restoring.make_class, *reduced[1:]
-            return reduced
-        reduce = _REDUCERS.get(type(obj))
-        if reduce is not None:
-            reduced = reduce(self, obj)
-            if reduced is not NotImplemented:
-                return reduced
+        reduce = _REDUCERS.get(kind)
+        reduced = self._instance(obj) if reduce is None else reduce(self, obj)
+        return super().reducer_override(obj) if reduced is NotImplemented else reduced
+
+    def _class(self, kind: type) -> _Reduced:
+        if defined_here(kind):
+            known_as = class_name(kind, self._scope.owner)
+            if kind not in self._expand:
+                self.classes[kind] = None
+                return restoring.notebook_class, (known_as,)
+        reduced = super().reducer_override(kind)
+        if reduced is not NotImplemented and restoring.has_hooks(kind):
+            return restoring.make_class, *reduced[1:]
+        return reduced
+
+    def _instance(self, obj: Any) -> _Reduced:
+        if is_array(obj):
+            self.memory.add(obj)
+            arguments = view_arguments(obj, self._roots) if self._roots else None
+            return NotImplemented if arguments is None else (restoring.view_of, arguments)
+        if is_pandas(obj):
+            self.memory.add_frame(obj)
         elif isinstance(obj, io.IOBase) and not isinstance(obj, io.StringIO | io.BytesIO):
             return _stream(obj)
         elif isinstance(obj, logging.Handler):
             return _handler(obj)
-        elif is_array(obj):
-            self.memory.add(obj)
-            if self._roots:
-                arguments = view_arguments(obj, self._roots)
-                if arguments is not None:
-                    return restoring.view_of, arguments
-        elif is_pandas(obj):
-            self.memory.add_frame(obj)
-        return super().reducer_override(obj)
+        return NotImplemented
 
     def _function(self, function: types.FunctionType) -> _Reduced:
         if function.__globals__ is not self._scope.namespace:
@@ -309,13 +313,13 @@ def function_state(function: types.FunctionType) -> dict[str, Any]:
 
 
 @functools.cache
-def _well_known_place(kind: type) -> tuple[str, str] | None:
+def _well_known_place(kind: Any) -> tuple[str, str] | None:
     return _WELL_KNOWN.get(kind) or _WELL_KNOWN_BY_NAME.get(f"{kind.__module__}.{kind.__qualname__}")
 
 
 def is_atom(value: Any) -> bool:
     """Say whether neither a value nor what it holds can change."""
-    kind = type(value)
+    kind: Any = type(value)
     return kind in _ATOMS or isinstance(value, type) or _is_fixed_kind(kind)
 
 
@@ -330,12 +334,14 @@ def _mutable(memo: dict[int, tuple[int, Any]], memory: Memory) -> dict[int, Any]
 
 
 def _is_fixed(obj: Any) -> bool:
-    return not vars(obj) if type(obj) is types.FunctionType else is_atom(obj)
+    if type(obj) is types.FunctionType:
+        return not vars(obj) or obj.__module__ != MAIN
+    return is_atom(obj)
 
 
 @functools.cache
-def _is_fixed_kind(kind: type) -> bool:
-    import datetime
+def _is_fixed_kind(kind: Any) -> bool:
+    import datetime as dt
     import decimal
     import enum
     import fractions
@@ -343,7 +349,7 @@ def _is_fixed_kind(kind: type) -> bool:
     import uuid
 
     fixed: tuple[type, ...] = (
-        datetime.date, datetime.time, datetime.timedelta, datetime.tzinfo, decimal.Decimal, enum.Enum,
+        dt.date, dt.time, dt.timedelta, dt.tzinfo, decimal.Decimal, enum.Enum,
         fractions.Fraction, pathlib.PurePath, uuid.UUID, types.BuiltinFunctionType,
     )  # fmt: skip
     numpy, pandas = sys.modules.get("numpy"), sys.modules.get("pandas")
@@ -351,7 +357,13 @@ def _is_fixed_kind(kind: type) -> bool:
         fixed = (*fixed, numpy.generic, numpy.dtype)
     if pandas is not None:
         fixed = (*fixed, pandas.Index, pandas.api.extensions.ExtensionDtype)
-    return issubclass(kind, fixed) or kind.__module__.partition(".")[0] in _FIXED_MODULES
+    is_function = kind.__name__ in (
+        "cython_function_or_method",
+        "fused_cython_function",
+        "ufunc",
+        "wrapper_descriptor",
+    )
+    return is_function or issubclass(kind, fixed) or kind.__module__.partition(".")[0] in _FIXED_MODULES
 
 
 _ATOMS = frozenset(

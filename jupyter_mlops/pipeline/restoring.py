@@ -84,14 +84,14 @@ def notebook_class(name: str) -> Any:
     Raises:
         HandoffError: when no stage above left it.
     """
-    found = _CLASSES_BY_NAME.get(name)
-    if found is not None:
-        return found
     try:
         if _target.take is not None:
             return _target.take(CLASS.format(name))
-    except KeyError:
+    except KeyError:  # this stage's own, or one that is being loaded
         pass
+    found = _CLASSES_BY_NAME.get(name)
+    if found is not None:
+        return found
     raise HandoffError(
         f"an input needs the class {name!r}, which no stage above left",
         hint="run the stage that defines it again, or define it in a %%mlops setup cell",
@@ -131,7 +131,7 @@ def make_class(meta: type, name: str, bases: tuple[type, ...], values: dict[str,
     from cloudpickle.cloudpickle import _lookup_class_or_track, _make_skeleton_class
 
     try:
-        made = type.__new__(meta, name, (_Stub,), dict(values))
+        made: Any = type.__new__(meta, name, (_Stub,), dict(values))
         if bases != (object,):
             made.__bases__ = bases
     except TypeError:  # a base of another layout, like an exception

@@ -10,7 +10,9 @@ import ast
 import types
 from dataclasses import dataclass, field
 
-EVERYTHING = frozenset({"who", "whos", "who_ls", "reset", "reset_selective", "xdel", "store", "psearch", "macro"})
+EVERYTHING = frozenset(
+    {"who", "whos", "who_ls", "reset", "reset_selective", "xdel", "store", "psearch", "macro"}
+)
 _LAZY = frozenset({"get", "pop", "setdefault", "update", "__getitem__", "__contains__", "__setitem__"})
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _STORES_NAME = "__module__"

@@ -27,7 +27,7 @@ def shared_definitions(namespace: Mapping[str, Any]) -> dict[int, str]:
     Functions and classes, what classes hold of both, and bare ``object()`` sentinels.
     """
     found: dict[int, str] = {}
-    for name, value in dict.items(namespace):  # type: ignore[arg-type]  # a dict, without its borrowed names
+    for name, value in namespace.items():
         if type(value) is object or defined_here(value):
             found.setdefault(id(value), name)
             if isinstance(value, type):

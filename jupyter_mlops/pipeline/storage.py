@@ -85,7 +85,7 @@ class Product:
             self._start = len(file.readline())
             self._content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
         ends = [place + size for component in self.header.components for place, size in _pieces(component)]
-        if self._start + max(ends, default=0) > len(self._content):
+        if self._start + _aligned(max(ends, default=0)) != len(self._content):
             raise HandoffError(f"{path} is cut off", hint=f"run stage {self.header.stage} again")
 
     def load(self, component: Component, unpickler: Callable[..., pickle.Unpickler]) -> dict[str, Any]:

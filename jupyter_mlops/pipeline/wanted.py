@@ -9,12 +9,12 @@ import ast
 import builtins
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.notebook.syntax import parse
 from jupyter_mlops.notebook.tags import untagged
-from jupyter_mlops.pipeline.bindings import last_bindings, top_level_names
+from jupyter_mlops.pipeline.bindings import top_level_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -134,7 +134,7 @@ class Words:
     def _last_use(self, stage: Stage, name: str) -> int:
         cells = self.cells(stage)
         mentions = [cell.index for cell in cells if name in words([untagged(cell.source)])]
-        return max(mentions) if mentions else last_bindings(cells, [name])[name][0]
+        return max(mentions, default=cells[0].index if cells else 0)
 
     def shadowed(self) -> list[str]:
         """Return the builtins that some stage binds as variables, sorted."""
@@ -175,7 +175,9 @@ class Words:
     def beside(self, stage: Stage) -> dict[str, list[str]]:
         """Return the stages below that don't come after ``stage``, with the names they may take that it may change."""
         so_far = [*self.above(stage), stage]
-        known = set().union(*(self.bound(each) for each in so_far), *(top_level_names(c) for c in self._given))
+        known = set().union(
+            *(self.bound(each) for each in so_far), *(top_level_names(c) for c in self._given)
+        )
         return {
             other.name: sorted(self.may_take(other) & known)
             for other in self.below(stage)
@@ -203,7 +205,12 @@ class Words:
 
 def words(texts: Iterable[str]) -> frozenset[str]:
     """Return all words of some texts."""
-    return frozenset(word for text in texts for word in _word.findall(text))
+    return frozenset().union(*map(_words_of, texts))
+
+
+@lru_cache(maxsize=4096)
+def _words_of(text: str) -> frozenset[str]:
+    return frozenset(_word.findall(text))
 
 
 def only_reads(text: str, names: set[str]) -> bool:
@@ -232,9 +239,7 @@ def _is_plain_use(parent: ast.AST, name: ast.Name) -> bool:
 
 def is_opaque(text: str) -> bool:
     """Say whether code may read names that don't stand in it."""
-    return bool(_opaque.search(text)) or any(
-        name not in _PLAIN_MAGICS for name in _magic.findall(text)
-    )
+    return bool(_opaque.search(text)) or any(name not in _PLAIN_MAGICS for name in _magic.findall(text))
 
 
 _READING = frozenset(
@@ -274,9 +279,15 @@ def _varying_names(cell: Cell, known: set[str]) -> set[str]:
     except SyntaxError:
         return found
     for statement in body:
-        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom):
+        if isinstance(
+            statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom
+        ):
             continue
-        names = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+        names = {
+            node.id
+            for node in ast.walk(statement)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        }
         used = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
         if used & (known | found) or any(_varies(node) for node in ast.walk(statement)):
             found |= names

@@ -96,7 +96,8 @@ def test_yaml_says_what_ploomber_needs() -> None:
     document = yaml.safe_load(files["pipeline.yaml"])
     tasks = {task["name"]: task for task in document["tasks"]}
     assert list(tasks) == ["load", "left", "right", "report"]
-    assert tasks["report"]["upstream"] == ["left", "right"]
+    assert tasks["report"]["upstream"] == ["load", "left", "right"]
+    assert tasks["right"]["upstream"] == ["load"]
     assert tasks["load"]["product"] == {"nb": "products/load.ipynb", "data": "products/load.pkl"}
     assert tasks["load"]["params"] == {"seed": 7, "weights": [1, 2]}
     assert yaml.safe_load(files["gates.yaml"])["gates"] == [
