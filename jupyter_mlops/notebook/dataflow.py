@@ -83,7 +83,7 @@ def examined(notebook: Notebook) -> Examined:
     made = plan(notebook)
     versions = _follow(made, made.events)
     stages, reasons = graph.stages(made, versions)
-    cycles = graph.cycles(stages, reasons)
+    cycles = graph.all_cycles(made, versions, stages, reasons)
     findings = [*made.findings, *versions.findings, *cycles, *refusals.of(made, versions, cycles)]
     pipeline = Pipeline(
         notebook=notebook.name,

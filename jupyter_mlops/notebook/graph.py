@@ -25,6 +25,7 @@ class Reason(NamedTuple):
     cell: int
     earlier_cell: int
     line: int
+    anew: bool = False  # the stage that waits sets what the other must have read before
 
 
 Reasons = dict[tuple[str, str], Reason]  # by the stage that waits and the one it waits for
@@ -56,12 +57,27 @@ def stages(made: Plan, versions: Versions) -> tuple[tuple[Stage, ...], Reasons]:
                 options=options,
             )
         )
-    return _sorted(tuple(built)), reasons
+    return _sorted(tuple(built), _read_before(made, versions)), reasons
 
 
-def cycles(found: tuple[Stage, ...], reasons: Reasons) -> list[Diagnostic]:
-    """Return one finding for each group of stages that wait for each other."""
+def all_cycles(
+    made: Plan, versions: Versions, found: tuple[Stage, ...], reasons: Reasons
+) -> list[Diagnostic]:
+    """Return one finding for each group of stages that no order keeps: that wait for each other, or take turns."""
     upstream = {stage.name: stage.upstream for stage in found}
+    findings = cycles(found, upstream, reasons)
+    if findings:
+        return findings
+    turns = _read_before(made, versions)
+    for later, earlier in turns:
+        upstream[later] = (*upstream[later], earlier)
+    return cycles(found, upstream, {**turns, **reasons})
+
+
+def cycles(
+    found: tuple[Stage, ...], upstream: dict[str, tuple[str, ...]], reasons: Reasons
+) -> list[Diagnostic]:
+    """Return one finding for each group of stages that wait for each other."""
     cells = {stage.name: stage.cells for stage in found}
     waiting = _never_ready(upstream)
     upstream = {name: tuple(other for other in upstream[name] if other in waiting) for name in waiting}
@@ -136,6 +152,18 @@ def _reasons(made: Plan, versions: Versions) -> Reasons:
     return reasons
 
 
+def _read_before(made: Plan, versions: Versions) -> Reasons:
+    """Return which stage must come behind which, because it sets anew what that one reads as it was before."""
+    reasons: Reasons = {}
+    for version, writer, cell, line in versions.replaced:
+        for reader in version.readers:
+            if reader != writer and reader in made.stages and writer in made.stages:
+                reasons.setdefault(
+                    (writer, reader), Reason(version.name, cell, made.stages[reader][0], line, anew=True)
+                )
+    return reasons
+
+
 def _file_order(name: str, uses: list[tuple[str, bool, int, int]], reasons: Reasons) -> None:
     """Keep the order of uses of which one writes; a reader waits only for the last writer above it."""
     writer: tuple[str, int] | None = None
@@ -151,15 +179,18 @@ def _file_order(name: str, uses: list[tuple[str, bool, int, int]], reasons: Reas
             readers.append((stage, cell))
 
 
-def _sorted(found: tuple[Stage, ...]) -> tuple[Stage, ...]:
+def _sorted(found: tuple[Stage, ...], turns: Reasons) -> tuple[Stage, ...]:
     """Keep the page's order where it serves; else put each stage behind what it waits for."""
     place = {stage.name: index for index, stage in enumerate(found)}
-    if all(place[other] < index for index, stage in enumerate(found) for other in stage.upstream):
+    behind = {stage.name: set(stage.upstream) for stage in found}
+    for later, earlier in turns:
+        behind[later].add(earlier)
+    if all(place[other] < place[name] for name, others in behind.items() for other in others):
         return found
     done: dict[str, Stage] = {}
     waiting = list(found)
     while waiting:
-        ready = next((stage for stage in waiting if done.keys() >= set(stage.upstream)), None)
+        ready = next((stage for stage in waiting if done.keys() >= behind[stage.name]), None)
         if ready is None:
             return found  # a cycle: that is a finding of its own
         waiting.remove(ready)
@@ -220,11 +251,7 @@ def _finding(path: list[str], reasons: Reasons, cells: dict[str, tuple[int, ...]
         for earlier in path:
             reason = reasons.get((later, earlier))
             if reason is not None and later != earlier:
-                verb = "uses" if is_resource(reason.name) else "reads"
-                named = spoken(reason.name)
-                why.append(
-                    f"{later} (cell {reason.cell}) {verb} {named} of {earlier} (cell {reason.earlier_cell})"
-                )
+                why.append(_why(later, earlier, reason))
                 places.append((reason.cell, reason.line))
     cell, line = max(places) if places else (cells[path[-1]][0], 1)
     return Diagnostic(
@@ -235,6 +262,14 @@ def _finding(path: list[str], reasons: Reasons, cells: dict[str, tuple[int, ...]
         line=line,
         merge=tuple(path),
     )
+
+
+def _why(later: str, earlier: str, reason: Reason) -> str:
+    named = spoken(reason.name)
+    if reason.anew:
+        return f"{later} (cell {reason.cell}) sets {named}, which {earlier} reads as it was before"
+    verb = "uses" if is_resource(reason.name) else "reads"
+    return f"{later} (cell {reason.cell}) {verb} {named} of {earlier} (cell {reason.earlier_cell})"
 
 
 def _listed(names: list[str]) -> str:

@@ -49,6 +49,7 @@ class Versions:
     surely: set[tuple[str, str]] = field(default_factory=set)
     writes: dict[tuple[str, str], int] = field(default_factory=dict)
     turns: list[tuple[str, int, Version, int, int]] = field(default_factory=list)
+    replaced: list[tuple[Version, str, int, int]] = field(default_factory=list)
     history: list[tuple[str, str, int, int]] = field(default_factory=list)
     patches: list[tuple[tuple[str, ...], str, int, int]] = field(default_factory=list)
     seeded: set[str] = field(default_factory=set)
@@ -93,6 +94,8 @@ class Versions:
             version.line = line or version.line
             version.cell = self.cell
             return
+        if version is not None:
+            self.replaced.append((version, self.stage, self.cell, line or 1))
         self.current[name] = Version(name, self.stage, self.cell, line or 1, sure, version, kind)
 
     def _apart(self, name: str, line: int, *, writes: bool) -> bool:
@@ -118,6 +121,7 @@ class Versions:
                 self._written_again(version, line)
             else:
                 before = self.current[name]
+                self.replaced.append((before, self.stage, self.cell, line))
                 self.current[name] = Version(
                     name, self.stage, self.cell, line, full=False, before=before, kind=version.kind
                 )

@@ -46,7 +46,10 @@ class Gate(Value, frozen=True, kw_only=True):
 
 
 class Pipeline(Value, frozen=True, kw_only=True):
-    """Hold the whole graph of a notebook; ``params`` are literals, stages stand in page order."""
+    """Hold the whole graph of a notebook; ``params`` are literals, stages stand in page order.
+
+    Where stages take turns on the page, each stands behind those that it waits for.
+    """
 
     notebook: str
     params: dict[str, Any] = msgspec.field(default_factory=dict)

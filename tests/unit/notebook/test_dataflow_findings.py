@@ -268,3 +268,19 @@ def test_patched_modules(patch: str, use: str, refused: bool) -> None:
     assert {f.rule for f in found} == {"MLO124"}
     assert "setup cell" in found[0].mend
     assert found[0].merge == ("a", "b")
+
+
+def test_a_stage_that_sets_anew_what_another_read_as_it_was() -> None:
+    (found,) = findings(
+        "%%mlops stage a\nx = 1", "%%mlops stage s\ny = 1", "%%mlops stage b\nprint(x, y)", "%%mlops stage s\nx = 2"
+    )  # fmt: skip
+    assert (found.rule, found.merge) == ("MLO120", ("s", "b"))
+    assert "sets x, which b reads as it was before" in found.message
+    made = pipeline(
+        "%%mlops stage a\nx = 1", "%%mlops stage s\ny = 1", "%%mlops stage b\nprint(x)", "%%mlops stage s\nx = 2"
+    )  # fmt: skip
+    assert [stage.name for stage in made.stages] == ["a", "b", "s"]
+    (found,) = findings(
+        "%%mlops stage a\nx = 1", "%%mlops stage b --after c\nprint(x)", "%%mlops stage c\nx = 2"
+    )
+    assert found.merge == ("b", "c")
