@@ -23,10 +23,18 @@ if TYPE_CHECKING:
 
 Output = list[Any]  # a kind (stdout, stderr, display, result), then a text or a bundle of them by MIME type
 LIMIT = 60.0
-LIGHT = ("numpy", "numpy.random", "cloudpickle", "jupyter_mlops.pipeline.handoff")
-PRELOADED = (
-    *LIGHT, "pandas", "scipy.sparse", "matplotlib.figure", "matplotlib.backends.backend_agg", "sklearn.linear_model",
-    "sklearn.pipeline", "sklearn.preprocessing", "sqlite3", "asyncio", "pexpect",
+LIGHT = (
+    "numpy",
+    "numpy.random",
+    "cloudpickle",
+    "jupyter_mlops.pipeline.handoff",
+    "sqlite3",
+    "asyncio",
+    "pexpect",
+)
+HEAVY = (
+    "pandas", "scipy.sparse", "matplotlib.figure", "matplotlib.backends.backend_agg", "sklearn.linear_model",
+    "sklearn.pipeline", "sklearn.preprocessing",
 )  # fmt: skip
 
 
@@ -42,7 +50,7 @@ class Ran(NamedTuple):
 class Shells:
     """Ask the server for runs; use it as a context. What is in ``preloaded`` needs no import in a run."""
 
-    def __init__(self, preloaded: tuple[str, ...] = PRELOADED) -> None:
+    def __init__(self, preloaded: tuple[str, ...] = LIGHT + HEAVY) -> None:
         # One thread: a fork must find no library with threads at work.
         single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         kept = {

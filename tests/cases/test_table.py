@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import pytest
 
 from tests.cases.both_ways import BothWays, Outcome
 from tests.cases.reading import Case, Expectation, table
-from tests.cases.shells import Shells
+from tests.cases.shells import HEAVY, LIGHT, Shells
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 CASES = table()
 CHAINS = 12
+_heavy = re.compile("|".join({name.partition(".")[0] for name in HEAVY}))
 
 
 def named(case: Case, unsolved: str) -> ParameterSet:
@@ -32,9 +34,15 @@ def is_tried_with_stock_tools(both: BothWays, number: int) -> bool:
 
 
 @pytest.fixture(scope="module")
-def shells() -> Iterator[Shells]:
-    with Shells() as running:
-        yield running
+def servers() -> Iterator[dict[bool, Shells]]:
+    with Shells(LIGHT) as light, Shells() as heavy:
+        yield {False: light, True: heavy}
+
+
+@pytest.fixture
+def shells(servers: dict[bool, Shells], case: Case) -> Shells:
+    """Fork from the smaller process where that will do: it takes half the time."""
+    return servers[_heavy.search(case.notebook) is not None]
 
 
 def fits(outcome: Outcome, expectations: tuple[Expectation, ...]) -> bool:
