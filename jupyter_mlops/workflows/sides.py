@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from jupyter_mlops import settings as project
+from jupyter_mlops.errors import StageFailedError
 from jupyter_mlops.notebook import cells as notebooks
 from jupyter_mlops.notebook.tags import untagged
 from jupyter_mlops.pipeline import snapshot
@@ -158,8 +159,11 @@ def compare_variables(
             log=folder / "kernel.log",
         )
     if ran.error is not None or not answer.is_file():
-        why = ran.error.message if ran.error else "the comparison ended early"
-        return snapshot.Answer(skipped=(f"all variables: {why}",))
+        why = f"{ran.error.type}: {ran.error.message}" if ran.error else "the kernel ended"
+        raise StageFailedError(
+            f"the variables can't be compared: {why}",
+            hint="setup cells must run without the rest of the notebook",
+        )
     return msgspec.json.decode(answer.read_bytes(), type=snapshot.Answer)
 
 
