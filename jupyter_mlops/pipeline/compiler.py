@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.errors import DataflowError
+from jupyter_mlops.notebook.syntax import parse
 from jupyter_mlops.notebook.tags import untagged
 from jupyter_mlops.pipeline import pages
 from jupyter_mlops.pipeline.bindings import last_bindings, top_level_names
@@ -15,7 +17,7 @@ from jupyter_mlops.pipeline.wanted import Words
 from jupyter_mlops.records.base import canonical_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from jupyter_mlops.notebook.cells import Cell, Notebook
     from jupyter_mlops.records.pipeline import Pipeline, Stage
@@ -91,6 +93,11 @@ class _StageCells:
         self._add_setup(index for index in pipeline.setup if index < first)
         self._add_parameters(params)
         self._add("code", "_mlops.bind(globals())", GENERATED)
+        for cell in params:
+            _, computed = _literals_apart(untagged(cell.source), pipeline.params)
+            if computed:
+                # After papermill's values: what is computed from a parameter follows it.
+                self._add("code", computed, source_cell=cell.index)
         begin = max(stage.cells[0], first)
         self._add_setup(index for index in pipeline.setup if first < index < begin)
         self._add("code", _call("load", **self._load()), GENERATED)
@@ -143,7 +150,7 @@ class _StageCells:
             name: {"nb": f"{PRODUCTS}/{name}.ipynb", "data": f"{PRODUCTS}/{name}.pkl"}
             for name in self._words.stock[stage.name]
         }
-        own = "\n".join(untagged(cell.source) for cell in params)
+        own = "\n".join(_literals_apart(untagged(cell.source), self._pipeline.params)[0] for cell in params)
         ours = f"upstream = {_literal(upstream)}\nproduct = {_literal(product)}"
         source = f"{own}\n\n{ours}" if own else ours
         self._add("code", source, "parameters", source_cell=params[0].index if params else None)
@@ -187,6 +194,38 @@ def _params_cells(notebook: Notebook) -> list[Cell]:
     return [
         cell for cell in notebook.cells if cell.cell_type == "code" and cell.tag and cell.tag.kind == "params"
     ]
+
+
+def _literals_apart(source: str, params: Mapping[str, Any]) -> tuple[str, str]:
+    """Split a params cell into the values that parameters have, and what it computes, each line where it was."""
+    try:
+        body = parse(source).tree.body
+    except SyntaxError:
+        return source, ""
+    computing = [node for node in body if not (is_parameter(node, params) or _is_text(node))]
+    if not computing:
+        return source, ""
+    lines = source.splitlines()
+    taken = {number for node in computing for number in range(node.lineno, (node.end_lineno or 0) + 1)}
+    values = [line for number, line in enumerate(lines, 1) if number not in taken]
+    computed = [line if number in taken else "" for number, line in enumerate(lines, 1)]
+    return "\n".join(values), "\n".join(computed).rstrip()
+
+
+def is_parameter(node: ast.stmt, params: Mapping[str, Any]) -> bool:
+    """Say whether a statement gives a parameter its value, as it stands there."""
+    target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+    if not (isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(target, ast.Name)):
+        return False
+    try:
+        ast.literal_eval(node.value or ast.Constant(value=None))
+    except (ValueError, TypeError, RecursionError, MemoryError, SyntaxError):
+        return False
+    return target.id in params
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 def _call(function: str, *arguments: Any, **named: Any) -> str:
