@@ -95,3 +95,29 @@ def test_the_document_is_the_record() -> None:
     document = view.document([RUN])
     assert document["stages"][1]["error"]["cell"] == 4
     assert list(document["models"]) == [{"name": "churn", "version": 3}]
+
+
+def test_several_runs_are_a_list_and_a_table() -> None:
+    runs = [
+        msgspec.structs.replace(RUN, run_id=f"g-{number}", group="g", params={"lr": lr, "seed": 7}, gates=())
+        for number, lr in enumerate((0.1, 0.01), 1)
+    ]
+    document = view.document(runs)
+    assert document["group"] == "g"
+    assert [run["run_id"] for run in document["runs"]] == ["g-1", "g-2"]
+    shown, out = console()
+    view.table(shown, runs, ["lr", "seed"])
+    title, first, second = (line.split() for line in out.getvalue().splitlines())
+    assert title == ["lr", "auc", "run", "status"]
+    assert (first, second) == (["0.1", "0.5", "g-1", "failed"], ["0.01", "0.5", "g-2", "failed"])
+
+
+def test_a_run_says_that_its_stages_are_suggested_and_which_point_of_a_grid_it_is() -> None:
+    shown, out = console()
+    suggested = msgspec.structs.replace(RUN, suggested=True, group="g", params={"lr": 0.1})
+    with view.progress(shown) as on_change:
+        on_change(suggested)
+        on_change(suggested)
+    text = out.getvalue()
+    assert text.count("these stages are suggested: load, train, report") == 1
+    assert text.count("run r1: lr=0.1") == 1
