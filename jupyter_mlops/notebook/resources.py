@@ -36,13 +36,13 @@ SEEDS = {
     "torch": words("manual_seed set_rng_state"),
 }
 SEED_EVERYTHING = words("seed_everything set_seed fix_seed seed_all set_all_seeds set_random_seed")
-# Calls of scikit-learn and pandas that draw from numpy's global state unless they are given random_state.
+# Calls of scikit-learn, scipy and seaborn that draw from numpy's global state unless they are given random_state.
 TAKE_RANDOM_STATE = words(
     "train_test_split RandomForestClassifier RandomForestRegressor ExtraTreesClassifier ExtraTreesRegressor "
     "GradientBoostingClassifier GradientBoostingRegressor HistGradientBoostingClassifier MLPClassifier MLPRegressor "
     "HistGradientBoostingRegressor KMeans MiniBatchKMeans SGDClassifier SGDRegressor RandomizedSearchCV ShuffleSplit "
     "StratifiedShuffleSplit BaggingClassifier BaggingRegressor DecisionTreeClassifier DecisionTreeRegressor "
-    "IsolationForest TSNE make_classification make_regression make_blobs make_moons make_circles"
+    "rvs regplot lmplot IsolationForest TSNE make_classification make_regression make_blobs make_moons make_circles"
 )
 _draw_too = words(
     "AdaBoostClassifier AdaBoostRegressor GaussianMixture BayesianGaussianMixture NMF FastICA MDS SpectralClustering "

@@ -86,10 +86,11 @@ class _Rules:
             unseeded, mend = f"{name}-{index}", f"give it a seed: {name}(seed)"
         elif (
             name in TAKE_RANDOM_STATE
-            and not given & {"random_state", None}
+            and not given & {"random_state", "seed", None}
             and "numpy.random" not in self._seeded
         ):
-            unseeded, mend = name, f"give it a seed: {name}(..., random_state=seed)"
+            keyword = "seed" if name in ("regplot", "lmplot") else "random_state"
+            unseeded, mend = name, f"give it a seed: {name}(..., {keyword}=seed)"
         if unseeded and mend and unseeded not in self._reported:
             self._reported.add(unseeded)
             yield _warning("MLO106", index, node, f"{name} draws at random without a seed", mend)

@@ -42,6 +42,8 @@ def rules(*cells: CellSpec) -> list[tuple[str, int | None, int | None]]:
         ("import torch\nx = torch.randn(3)", "MLO106", 2),
         ("from sklearn.model_selection import train_test_split\na = train_test_split([1])", "MLO106", 2),
         ("from sklearn.ensemble import RandomForestClassifier as R\nm = R()", "MLO106", 2),
+        ("from scipy.stats import norm\nx = norm.rvs(size=3)", "MLO106", 2),
+        ("import seaborn as sns\nsns.regplot(x=[1], y=[2])", "MLO106", 2),
         ("x = _", "MLO108", 1),
         ("x = Out[3]", "MLO108", 1),
         ("X_test = m = type('M', (), {})()\nm.fit(X_test)", "MLO109", 2),
