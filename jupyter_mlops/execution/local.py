@@ -6,7 +6,7 @@ import json
 import os
 import time
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,19 +106,26 @@ class Local:
             on_cells=on_cells,
             limit=stage.options.timeout,
             warm=self._warm,
-            needs=self._needs(stage.name) if self._warm else Needs(),
+            needs=self._needs(stage) if self._warm else Needs(),
         )
         error = execute(self.folder / f"{stage.name}.ipynb", self.notebook(stage.name), parameters, watch)
         if error is None and not product.is_file():
             error = StageError(type="SystemExit", message="the stage ended itself before its last cell")
         return error, watch.kernel
 
-    def _needs(self, stage: str) -> Needs:
+    def _needs(self, stage: Stage) -> Needs:
         """Read off the compiled stage what it imports."""
-        cells = json.loads((self.folder / f"{stage}.ipynb").read_bytes())["cells"]
+        cells = json.loads((self.folder / f"{stage.name}.ipynb").read_bytes())["cells"]
         sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
         beside = (self.folder / workdir_of(sources)).resolve()
-        return needs_of(sources, (text for _, text in local_modules(sources, beside).values()), str(beside))
+        modules = (text for _, text in local_modules(sources, beside).values())
+        found = needs_of(sources, modules, str(beside))
+        # A device must not have been looked at before the fork.
+        return (
+            replace(found, statements=(), bare=found.bare or "it asks for a GPU")
+            if stage.options.gpu
+            else found
+        )
 
 
 def _close(warm: WarmKernels | None, kernels: Kernels) -> None:

@@ -52,7 +52,7 @@ def end(shell: Any, code: int = 0) -> NoReturn:
 
 def _let_go(shell: Any) -> None:
     """Drop the notebook's variables, so that what is to be done at an object's end is done."""
-    sys.last_type = sys.last_value = sys.last_traceback = None  # type: ignore[assignment] # they may hold variables
+    sys.last_type = sys.last_value = sys.last_traceback = None  # they may hold variables
     main = sys.modules.get("__main__")
     shell.displayhook.flush()
     for namespace in (shell.user_ns, shell.user_ns_hidden, vars(main) if main else {}):
