@@ -320,6 +320,8 @@ def _well_known_place(kind: Any) -> tuple[str, str] | None:
 def is_atom(value: Any) -> bool:
     """Say whether neither a value nor what it holds can change."""
     kind: Any = type(value)
+    if kind is types.BuiltinFunctionType:  # a list's append holds the list
+        return value.__self__ is None or isinstance(value.__self__, types.ModuleType | type)
     return kind in _ATOMS or isinstance(value, type) or _is_fixed_kind(kind)
 
 
@@ -350,7 +352,7 @@ def _is_fixed_kind(kind: Any) -> bool:
 
     fixed: tuple[type, ...] = (
         dt.date, dt.time, dt.timedelta, dt.tzinfo, decimal.Decimal, enum.Enum,
-        fractions.Fraction, pathlib.PurePath, uuid.UUID, types.BuiltinFunctionType,
+        fractions.Fraction, pathlib.PurePath, uuid.UUID,
     )  # fmt: skip
     numpy, pandas = sys.modules.get("numpy"), sys.modules.get("pandas")
     if numpy is not None:
@@ -368,8 +370,17 @@ def _is_fixed_kind(kind: Any) -> bool:
 
 _ATOMS = frozenset(
     {str, bytes, int, float, complex, bool, type(None), range, type(...), type(NotImplemented), types.CodeType,
-     types.BuiltinFunctionType, types.ModuleType}
+     types.ModuleType}
 )  # fmt: skip
 # What holds others, which are met on their own.
-_FIXED = _ATOMS | {tuple, frozenset, slice, pickle.PickleBuffer, _Cached, LiveGlobals, _CellText}
+_FIXED = _ATOMS | {
+    types.BuiltinFunctionType,
+    tuple,
+    frozenset,
+    slice,
+    pickle.PickleBuffer,
+    _Cached,
+    LiveGlobals,
+    _CellText,
+}
 _FIXED_MODULES = frozenset({"pyarrow"})
