@@ -7,6 +7,7 @@ has run the setup cells only.
 from __future__ import annotations
 
 import functools
+import importlib
 import io
 import json
 import pickle
@@ -196,6 +197,11 @@ def _cached(function: Callable[..., Any], maxsize: int | None, typed: bool) -> A
     return functools.lru_cache(maxsize=maxsize, typed=typed)(function)
 
 
+def _global_generator() -> Any:
+    """Return numpy's one global generator: scipy's distributions hold it, and its state isn't theirs."""
+    return getattr(importlib.import_module("numpy.random.mtrand"), "_rand", None)
+
+
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no types
     """Pickle by value, and a notebook's function without the variables it reads: they are compared by themselves."""
 
@@ -207,6 +213,8 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no
         """Reduce a cached function to what it caches; the cache isn't content."""
         if isinstance(obj, _Cached):
             return _cached, (obj.__wrapped__, *obj.cache_parameters().values())
+        if type(obj).__name__ == "RandomState" and obj is _global_generator():
+            return _global_generator, ()
         return super().reducer_override(obj)
 
     def _dynamic_function_reduce(self, func: types.FunctionType) -> Any:

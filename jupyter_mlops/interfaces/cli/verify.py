@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from jupyter_mlops.interfaces.cli._common import console, emit, json_option
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 
 @click.command("verify")
@@ -28,6 +33,7 @@ def command(
     from jupyter_mlops.workflows.verify import verify
 
     given = from_options(params)
+    signal.signal(signal.SIGTERM, _interrupt)
     with view.progress(console(stderr=True)) as on_step:
         found = verify(notebook, params=given, rtol=rtol, atol=atol, jobs=jobs, on_step=on_step)
     if as_json:
@@ -35,3 +41,8 @@ def command(
     else:
         view.summary(console(), found)
     return 0 if found.status == "same" else 1
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    # A supervisor's way to say Ctrl-C: kernels are ended, and what was made for the occasion goes.
+    raise KeyboardInterrupt

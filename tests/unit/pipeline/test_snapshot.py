@@ -55,6 +55,14 @@ def test_a_cached_function_is_kept_without_its_cache(tmp_path):
     assert isinstance(value, functools._lru_cache_wrapper)
 
 
+def test_an_object_may_hold_the_global_generator(tmp_path):
+    source = "import numpy as np\nd = {'rng': np.random.mtrand._rand}\nnp.random.rand()"
+    one, two = (kept(tmp_path, name, source, ["d"]) for name in ("one", "two"))
+    assert compared(one, two, "d").unequal == ()
+    value, _ = snapshot._kept(tmp_path / "one", "d")
+    assert value["rng"] is snapshot._global_generator()
+
+
 def test_what_is_missing_on_one_side_is_a_difference(tmp_path):
     one, two = kept(tmp_path, "one", "x = 1", ["x", "y"]), kept(tmp_path, "two", "", ["x", "y"])
     (found,) = compared(one, two, "x", "y").unequal
