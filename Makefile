@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 STAMP := $(VENV)/.setup-done
-PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-deps
+PIP := $(BIN)/python -m pip install --disable-pip-version-check
 # One line of progress instead of a thousand; pip's errors still come through.
 COUNT := awk '/^(Collecting|Obtaining)/ {printf "\r  %d fetched", ++n; fflush()} /^(Installing|Building)/ {printf ", installing"; fflush()} END {print ""}'
 # Kernels and servers start by the hundred here: compile each module once, whatever the caller's shell wants.
@@ -23,14 +23,15 @@ help: ## Show this help
 
 setup: $(STAMP) ## Make .venv with everything the demo, the lab and the tests need
 
-$(STAMP): requirements/dev.txt pyproject.toml $(FRONT)
+$(STAMP): requirements/dev.txt requirements/torch.txt pyproject.toml $(FRONT)
 	@command -v node >/dev/null || { echo "error: Node.js (>= 20) is not on the PATH; install it, then run make again" >&2; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing the pinned packages into $(VENV), a minute or two:"
-	@$(PIP) --no-compile --requirement requirements/dev.txt | $(COUNT)
+	@$(PIP) --no-deps --no-compile --requirement requirements/dev.txt | $(COUNT)
+	@$(PIP) --no-compile --requirement requirements/torch.txt | $(COUNT)
 	@echo "Building the JupyterLab extension, about a minute:"
 	@rm -rf jupyter_mlops/labextension
-	@PATH="$(abspath $(BIN)):$$PATH" $(PIP) --no-build-isolation --editable . | $(COUNT)
+	@PATH="$(abspath $(BIN)):$$PATH" $(PIP) --no-deps --no-build-isolation --editable . | $(COUNT)
 	@# What every command imports is compiled here: where Python may not write bytecode, each would do it anew.
 	@$(BIN)/python -m compileall -q jupyter_mlops $(addprefix $(VENV)/lib/python3*/site-packages/,$(COMPILED))
 	@touch $@
