@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import re
 import signal
@@ -18,11 +19,13 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
+from papermill.execute import ERROR_MARKER_TAG
 
 from jupyter_mlops.execution.processes import oom_kills
 from jupyter_mlops.execution.warm.forkserver import NotWarmError
 from jupyter_mlops.execution.warm.imports import Needs
 from jupyter_mlops.execution.warm.manager import WarmManager
+from jupyter_mlops.notebook.cells import MAY_RAISE
 from jupyter_mlops.pipeline.layout import SOURCE_KEY
 from jupyter_mlops.records.run import StageError
 
@@ -63,6 +66,7 @@ class Watch:
     total: int = 0
     cell: int | None = None
     error: StageError | None = None
+    went_on: bool = False
     returncode: int | None = None
     started: float = field(default_factory=time.monotonic)
     oom_kills: int | None = field(default_factory=oom_kills)
@@ -165,6 +169,9 @@ class StageClient(PapermillNotebookClient):
         self.watch.on_cells(self.watch.done, self.watch.total)
 
     def _cell_failed(self, cell: Any, cell_index: int, execute_reply: Any) -> None:  # noqa: ARG002 - nbclient's names
+        if MAY_RAISE in cell.metadata.get("tags", []):
+            self.watch.went_on = True
+            return
         self.watch.error = error_of(cell, execute_reply["content"])
 
 
@@ -208,7 +215,7 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any], watch: Wat
             watch=watch,
         )
     except PapermillExecutionError as error:
-        return watch.error or StageError(type=error.ename, message=error.evalue)
+        return _raised(error, output, watch)
     except CellTimeoutError:
         allowed = f"{watch.limit:g} s" if watch.limit is not None else "time"
         message = f"the stage took longer than its {allowed}; give it more with --timeout"
@@ -225,6 +232,18 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any], watch: Wat
         return _death(watch) if died else StageError(type="RuntimeError", message=str(error))
     finally:
         _close_loop()
+    return None
+
+
+def _raised(error: PapermillExecutionError, output: Path, watch: Watch) -> StageError | None:
+    """Say what went wrong, if anything: papermill doesn't know the tag of cells whose error is wanted."""
+    if watch.error is not None or not watch.went_on:
+        return watch.error or StageError(type=error.ename, message=error.evalue)
+    document = json.loads(output.read_bytes())
+    document["cells"] = [
+        cell for cell in document["cells"] if ERROR_MARKER_TAG not in cell["metadata"].get("tags", [])
+    ]
+    output.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return None
 
 

@@ -14,10 +14,14 @@ if TYPE_CHECKING:
 
 CellType = Literal["code", "markdown", "raw"]
 OLDEST_FORMAT = 4
+MAY_RAISE = "raises-exception"
 
 
 class Cell(Value, frozen=True, kw_only=True):
-    """Hold one cell: its 0-based place, source and tag; ``execution_count`` as it was saved."""
+    """Hold one cell: its 0-based place, source and tag; ``execution_count`` as it was saved.
+
+    ``may_raise`` says that it is tagged ``raises-exception``: Jupyter goes on after an error in it.
+    """
 
     index: int
     cell_type: CellType
@@ -25,6 +29,7 @@ class Cell(Value, frozen=True, kw_only=True):
     tag: Tag | None = None
     cell_id: str = ""
     execution_count: int | None = None
+    may_raise: bool = False
 
 
 class Notebook(Value, frozen=True, kw_only=True):
@@ -134,7 +139,7 @@ def _cell(index: int, cell: Any, name: str) -> Cell:
         tag = of_cell(source, _table(cell.get("metadata"))) if cell_type != "markdown" else None
     except UsageError as error:
         raise NotebookError(f"{where}: {error.message}", hint=error.hint, cell=index, line=1) from None
-    count = cell.get("execution_count")
+    count, tags = cell.get("execution_count"), _table(cell.get("metadata")).get("tags")
     return Cell(
         index=index,
         cell_type=cast("CellType", cell_type),
@@ -142,6 +147,7 @@ def _cell(index: int, cell: Any, name: str) -> Cell:
         tag=tag,
         cell_id=str(cell.get("id") or ""),
         execution_count=count if isinstance(count, int) and not isinstance(count, bool) else None,
+        may_raise=isinstance(tags, list) and MAY_RAISE in tags,
     )
 
 

@@ -8,6 +8,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.errors import DataflowError
+from jupyter_mlops.notebook.cells import MAY_RAISE
 from jupyter_mlops.notebook.syntax import parse
 from jupyter_mlops.notebook.tags import untagged
 from jupyter_mlops.pipeline import pages
@@ -157,7 +158,8 @@ class _StageCells:
 
     def _add_original(self, cell: Cell) -> None:
         if cell.cell_type == "code":
-            self._add("code", untagged(cell.source), source_cell=cell.index)
+            tags = (MAY_RAISE,) if cell.may_raise else ()
+            self._add("code", untagged(cell.source), *tags, source_cell=cell.index)
 
     def _add(self, kind: str, source: str, *tags: str, source_cell: int | None = None) -> None:
         metadata: dict[str, Any] = {"tags": list(tags)} if tags else {}

@@ -28,6 +28,7 @@ def test_a_notebook_that_converts_is_the_same_and_leaves_no_trace(tmp_path):
         ("rows = 3", {"tags": ["parameters"]}),
         ("print(undefined)", {"mlops": {"kind": "skip"}}),
         ("box = Box()\nbox.items = list(range(rows))\nrandom.seed(1)\nprint(sorted(box.items))", {"mlops": {"kind": "stage", "name": "load"}}),
+        ("box.items[99]", {"tags": ["raises-exception"]}),
         ("%time box.items.append(random.random())\nmlops.log_metrics({'n': len(box.items)})\nbox", {"mlops": {"kind": "stage", "name": "grow"}}),
         ("f'{box.items} {random.random()}'", {"mlops": {"kind": "stage", "name": "show"}}),
     )  # fmt: skip
@@ -35,7 +36,7 @@ def test_a_notebook_that_converts_is_the_same_and_leaves_no_trace(tmp_path):
     found = verify(path, params={"rows": "5"}, on_step=lambda label, _done, _total: steps.append(label))
     assert (found.status, found.differences, found.failure) == ("same", (), None)
     assert found.stages == ("load", "grow", "show")
-    assert (found.compared.metrics, found.compared.cells) == (1, 5)
+    assert (found.compared.metrics, found.compared.cells) == (1, 6)
     assert found.compared.variables >= 2
     assert {"notebook", "comparing"} <= set(steps)
     assert sorted(item.name for item in tmp_path.iterdir()) == ["mlops.toml", "n.ipynb"]

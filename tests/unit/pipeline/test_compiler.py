@@ -67,6 +67,13 @@ def test_cells_keep_their_place_and_lines() -> None:
     assert len(set(ids)) == len(ids)
 
 
+def test_a_cell_whose_error_is_wanted_keeps_its_tag() -> None:
+    content = compiled("%%mlops stage a\nx = 1", ("1 / 0", {"tags": ["raises-exception", "mine"]}))["a.ipynb"]
+    tags = {"".join(cell["source"]): cell["metadata"].get("tags") for cell in json.loads(content)["cells"]}
+    assert tags["1 / 0"] == ["raises-exception"]
+    assert tags["x = 1"] is None
+
+
 def test_setup_cells_stay_on_their_side_of_the_parameters() -> None:
     cells = sources(compiled(*CELLS)["load.ipynb"])
     order = [
@@ -97,7 +104,8 @@ def test_yaml_says_what_ploomber_needs() -> None:
     tasks = {task["name"]: task for task in document["tasks"]}
     assert list(tasks) == ["load", "left", "right", "report"]
     assert tasks["report"]["upstream"] == ["load", "left", "right"]
-    assert tasks["right"]["upstream"] == ["load"]
+    # All above it on the page: stock tools know no other way to let it see what the notebook would.
+    assert tasks["right"]["upstream"] == ["load", "left"]
     assert tasks["load"]["product"] == {"nb": "products/load.ipynb", "data": "products/load.pkl"}
     assert tasks["load"]["params"] == {"seed": 7, "weights": [1, 2]}
     assert yaml.safe_load(files["gates.yaml"])["gates"] == [
