@@ -71,7 +71,7 @@ def test_a_cell_whose_error_is_wanted_keeps_its_tag() -> None:
     content = compiled("%%mlops stage a\nx = 1", ("1 / 0", {"tags": ["raises-exception", "mine"]}))["a.ipynb"]
     tags = {"".join(cell["source"]): cell["metadata"].get("tags") for cell in json.loads(content)["cells"]}
     assert tags["1 / 0"] == ["raises-exception"]
-    assert tags["x = 1"] is None
+    assert tags["# %%mlops stage a\nx = 1"] is None
 
 
 def test_setup_cells_stay_on_their_side_of_the_parameters() -> None:
