@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.pipeline import components, restoring, setup_state
 from jupyter_mlops.pipeline.above import is_pseudo
-from jupyter_mlops.pipeline.memory import shared_roots
+from jupyter_mlops.pipeline.memory import Roots, shared_roots
 from jupyter_mlops.pipeline.messages import mend_for, named_kind
 from jupyter_mlops.pipeline.pickling import Pickled, Scope, class_name, is_atom, pickled
 from jupyter_mlops.pipeline.product import NOT_KEPT, Tombstone
@@ -175,7 +175,7 @@ class Leaving:
                 return None
         return None if self._is_unchanged(group, made, roots) else (group, made)
 
-    def _pickled(self, values: list[Any], group: tuple[str, ...], roots: frozenset[int]) -> Pickled:
+    def _pickled(self, values: list[Any], group: tuple[str, ...], roots: Roots) -> Pickled:
         kinds = [value for value, name in zip(values, group, strict=True) if name.startswith("<class ")]
         value = values[0] if len(group) == 1 else tuple(values)
         return pickled(value, self.scope, expand=tuple(kinds), roots=roots)
@@ -189,7 +189,7 @@ class Leaving:
             for name in group
         )
 
-    def _is_unchanged(self, group: tuple[str, ...], made: Pickled, roots: frozenset[int]) -> bool:
+    def _is_unchanged(self, group: tuple[str, ...], made: Pickled, roots: Roots) -> bool:
         """Say whether a component is as the stages above left it."""
         taken = [self.above.taken.get(name) for name in group]
         first = taken[0]
@@ -212,7 +212,7 @@ class Leaving:
             return True
         return all(equal(fresh[name], self._values[name]) for name in group)
 
-    def _same_roots(self, values: list[Any], roots: frozenset[int]) -> frozenset[int]:
+    def _same_roots(self, values: list[Any], roots: Roots) -> Roots:
         return shared_roots([pickled(value, self.scope).memory for value in values]) if roots else roots
 
     def _definition(self, path: str) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bisect
+import pickle
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -64,26 +66,78 @@ def sharing(memories: list[Memory]) -> list[tuple[int, int]]:
     return pairs
 
 
-def shared_roots(memories: list[Memory]) -> frozenset[int]:
-    """Return the ids of the arrays that two arrays of ``memories`` look into, of which one is raw."""
+@dataclass(frozen=True)
+class Roots:
+    """Hold the arrays that others look into: for each run of memory the one that covers it.
+
+    ``spans`` are sorted by address; ``kept`` keeps the memory from being freed and given out again.
+    """
+
+    spans: tuple[tuple[int, int, Any], ...] = ()
+    kept: tuple[Any, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.spans)
+
+    def of(self, array: Any) -> Any:
+        """Return the array that an array looks into; None where it is its own, or isn't to be a view."""
+        if not array.nbytes:
+            return None
+        low, high = bounds(array)
+        place = bisect.bisect_right(self.spans, low, key=lambda span: span[0]) - 1
+        if place < 0:
+            return None
+        _, end, root = self.spans[place]
+        if root is array or high > end or array.dtype.hasobject != root.dtype.hasobject:
+            return None
+        return root
+
+
+def shared_roots(memories: list[Memory]) -> Roots:
+    """Return what the arrays of ``memories`` look into, where two of them overlap of which one is raw."""
     unique: dict[int, tuple[Any, bool]] = {}
     for memory in memories:
         for key, array in memory.arrays.items():
             unique[key] = array, key in memory.owned
-    spans = sorted((*bounds(array), key) for key, (array, _) in unique.items() if array.nbytes)
-    found: set[int] = set()
+    order = {key: place for place, key in enumerate(unique)}
+    spans = sorted((*bounds(array), order[key], key) for key, (array, _) in unique.items() if array.nbytes)
+    found = []
     for group in _overlapping(spans):
         if len(group) > 1 and not all(unique[key][1] for *_, key in group):
-            roots = [root_of(unique[key][0]) for *_, key in group]
-            found.update(id(root) for root in roots if root.flags.forc)
-    return frozenset(found)
+            arrays = [unique[key][0] for *_, key in sorted(group, key=lambda span: span[2])]
+            root = _covering(arrays, group[0][0], max(high for _, high, *_ in group))
+            if root is not None:
+                found.append((*bounds(root), root))
+    return Roots(
+        tuple(sorted(found, key=lambda span: span[:2])), tuple(array for array, _ in unique.values())
+    )
 
 
-def view_arguments(array: Any, roots: frozenset[int]) -> tuple[Any, ...] | None:
-    """Return how to look into an array's root as it does; None where it is its own, or isn't to be a view."""
-    root = root_of(array)
-    if root is array or id(root) not in roots:
+def _covering(arrays: list[Any], low: int, high: int) -> Any:
+    """Return an array that covers the memory, the first that does, or one of bytes made for it."""
+    writeable = any(array.flags.writeable for array in arrays)
+    candidates = [*arrays, *(root_of(array) for array in arrays)] if arrays[0].dtype.hasobject else arrays
+    for array in candidates:
+        start, end = bounds(array)
+        is_plain = is_array(array) and array.flags.forc and array.flags.writeable == writeable
+        if is_plain and start <= low and high <= end:
+            return array
+    if arrays[0].dtype.hasobject:
         return None
+    import ctypes
+
+    import numpy as np
+
+    return np.ctypeslib.as_array((ctypes.c_uint8 * (high - low)).from_address(low))
+
+
+def view_arguments(array: Any, roots: Roots) -> tuple[Any, ...] | None:
+    """Return how to look into an array's root as it does; None where it is its own, or isn't to be a view."""
+    root = roots.of(array)
+    if root is None:
+        return None
+    if array.dtype.char == "T" and (array.ndim != 1 or not array.strides[0]):
+        raise pickle.PicklingError("a view of several dimensions into an array of texts")
     start = array.__array_interface__["data"][0] - root.__array_interface__["data"][0]
     return root, start, array.shape, array.strides, array.dtype, array.flags.writeable
 
@@ -99,6 +153,19 @@ def is_array(value: Any) -> bool:
     """Say whether a value is a plain numpy array."""
     kind = type(value)
     return kind.__name__ == "ndarray" and kind.__module__ == "numpy"
+
+
+def is_plain_subclass(value: Any) -> bool:
+    """Say whether a value is a kind of array that only adds attributes to numpy's own."""
+    numpy = sys.modules.get("numpy")
+    if numpy is None or not hasattr(numpy, "memmap") or not isinstance(value, numpy.ndarray):
+        return False
+    kind = type(value)
+    own = all(
+        getattr(kind, name) is getattr(numpy.ndarray, name)
+        for name in ("__reduce__", "__reduce_ex__", "__setstate__")
+    )
+    return own and not isinstance(value, numpy.memmap)
 
 
 def is_pandas(value: Any) -> bool:
@@ -118,6 +185,10 @@ def _copies_on_write(pandas: Any) -> bool:
 def _parts(value: Any) -> list[Any]:
     if hasattr(value, "_mgr"):
         return [block.values for block in getattr(value._mgr, "blocks", ())]  # noqa: SLF001 - there is no public way
+    if hasattr(value, "codes"):  # a MultiIndex has no one array
+        return list(value.codes)
+    if hasattr(value, "step"):  # a RangeIndex would make one
+        return []
     return [
         part for name in ("_data", "_values", "array") if (part := getattr(value, name, None)) is not None
     ]

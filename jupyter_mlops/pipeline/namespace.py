@@ -10,6 +10,8 @@ import sys
 import types
 from typing import TYPE_CHECKING, Any, Protocol
 
+from jupyter_mlops.errors import HandoffError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -48,6 +50,10 @@ class Namespace(dict[str, Any]):
                 return self.source.take(name)
             except KeyError:
                 pass
+            except HandoffError as error:
+                # The notebook's own line is what matters; IPython leaves a frame out that says this.
+                __tracebackhide__ = True
+                raise error.with_traceback(None) from None
             if self.borrows and name in builtins.__dict__:
                 value = self.borrowed[name] = builtins.__dict__[name]
                 dict.__setitem__(self, name, value)

@@ -30,8 +30,15 @@ from cloudpickle.cloudpickle import _DYNAMIC_CLASS_TRACKER_BY_ID as _CLASSES_BY_
 from cloudpickle.cloudpickle import _DYNAMIC_CLASS_TRACKER_LOCK as _CLASS_LOCK
 from cloudpickle.cloudpickle import _code_reduce as reduce_code
 
-from jupyter_mlops.pipeline import restoring
-from jupyter_mlops.pipeline.memory import Memory, is_array, is_pandas, view_arguments
+from jupyter_mlops.pipeline import restoring, tensors
+from jupyter_mlops.pipeline.memory import (
+    Memory,
+    Roots,
+    is_array,
+    is_pandas,
+    is_plain_subclass,
+    view_arguments,
+)
 from jupyter_mlops.pipeline.restoring import LiveGlobals
 
 if TYPE_CHECKING:
@@ -43,6 +50,7 @@ MAIN = "__main__"
 SMALLEST_BUFFER = 4096
 _Cached = type(functools.lru_cache(len))
 _Reduced = Any
+NO_ROOTS = Roots()
 
 
 @dataclass(frozen=True)
@@ -74,16 +82,14 @@ class Pickled:
     classes: tuple[type, ...]
 
 
-def pickled(
-    value: Any, scope: Scope, *, expand: tuple[type, ...] = (), roots: frozenset[int] = frozenset()
-) -> Pickled:
+def pickled(value: Any, scope: Scope, *, expand: tuple[type, ...] = (), roots: Roots = NO_ROOTS) -> Pickled:
     """Pickle a value.
 
     Args:
         value: what to pickle.
         scope: what it may refer to by name.
         expand: the classes that are to be taken by value.
-        roots: ids of arrays whose views are to stay views.
+        roots: the arrays whose views are to stay views.
 
     Raises:
         Exception: whatever the value's own code raises when it is pickled.
@@ -122,7 +128,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
         scope: Scope,
         *,
         expand: tuple[type, ...] = (),
-        roots: frozenset[int] = frozenset(),
+        roots: Roots = NO_ROOTS,
     ) -> None:
         super().__init__(file, protocol=PROTOCOL, buffer_callback=self._outside)
         self._scope = scope
@@ -165,6 +171,11 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
             self.memory.add(obj)
             arguments = view_arguments(obj, self._roots) if self._roots else None
             return NotImplemented if arguments is None else (restoring.view_of, arguments)
+        kind: Any = type(obj)
+        if tensors.is_torch(kind):
+            return tensors.reduce(obj, self.memory)
+        if is_plain_subclass(obj):
+            return _subclass(obj)
         if is_pandas(obj):
             self.memory.add_frame(obj)
         elif isinstance(obj, io.IOBase) and not isinstance(obj, io.StringIO | io.BytesIO):
@@ -274,6 +285,14 @@ def _stream(stream: io.IOBase) -> _Reduced:
             return restoring.well_known, ("sys", name)
     # cloudpickle would quietly pass on a text file's content as a StringIO.
     raise pickle.PicklingError("an open file")
+
+
+def _subclass(array: Any) -> _Reduced:
+    import numpy as np
+
+    plain = np.ndarray.view(array, np.ndarray)
+    state = dict(getattr(array, "__dict__", {}))
+    return restoring.array_of, (plain, type(array)), state, None, None, restoring.set_attributes
 
 
 def _handler(handler: logging.Handler) -> _Reduced:

@@ -184,12 +184,28 @@ def restore_cached(function: Callable[..., Any], maxsize: int | None, typed: boo
     return functools.lru_cache(maxsize=maxsize, typed=typed)(function)
 
 
+def array_of(plain: Any, kind: type) -> Any:
+    """Look at an array's memory as an array of another class."""
+    return plain.view(kind)
+
+
+def set_attributes(value: Any, attributes: dict[str, Any]) -> None:
+    """Complete an object that has a ``__setstate__`` for something else."""
+    if attributes:
+        vars(value).update(attributes)
+
+
 def view_of(
     root: Any, start: int, shape: tuple[int, ...], strides: tuple[int, ...], dtype: Any, writeable: bool
 ) -> Any:
     """Look into an array again, as another array did: the memory is shared."""
     flat = root.ravel(order="K")
-    if dtype.hasobject:
+    if dtype.char == "T":  # texts of any length, which as_strided doesn't know
+        step = strides[0] // flat.itemsize
+        first = start // flat.itemsize
+        stop = first + step * shape[0]
+        view = flat[first : stop if stop >= 0 else None : step]
+    elif dtype.hasobject:
         from numpy.lib.stride_tricks import as_strided
 
         view = as_strided(flat[start // flat.itemsize :], shape, strides)
