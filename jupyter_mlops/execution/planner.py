@@ -56,7 +56,11 @@ def decide(  # noqa: PLR0913 - what a decision hangs on
     for execution in same_key:
         found = (
             *changed_inputs(execution, above, causes),
-            *(f"{name} is needed now and wasn't kept" for name in execution.unkept if name not in unwanted),
+            *(
+                f"{spoken(name)} is needed now and wasn't kept"
+                for name in execution.unkept
+                if name not in unwanted
+            ),
             *_changed_files(execution, digest, standing),
         )
         if not found and not (stored(execution.product) and stored(execution.executed)):

@@ -71,10 +71,21 @@ def source_of(
         code=normalised(texts[index] for index in stage.cells),
         setup=(
             *normalised(_without_literals(text, pipeline.params) for text in params),
-            *normalised(texts[index] for index in pipeline.setup),
+            *normalised(texts[index] for index in setup_of(notebook, pipeline, stage)),
         ),
         definitions=tuple(text for source in taken for text in _definitions(source)),
     )
+
+
+def setup_of(notebook: Notebook, pipeline: Pipeline, stage: Stage) -> tuple[int, ...]:
+    """Return the setup cells that run before a stage or between its cells; those below it are not for it."""
+    params = (
+        cell.index
+        for cell in notebook.cells
+        if cell.cell_type == "code" and cell.tag and cell.tag.kind == "params"
+    )
+    end = max(stage.cells[-1], next(params, -1))
+    return tuple(index for index in pipeline.setup if index <= end)
 
 
 def parts(

@@ -42,7 +42,7 @@ def compile_pipeline(
     """
     _check(notebook, pipeline)
     files = {
-        MARKER: pages.pipeline_yaml(pipeline, Words(notebook, pipeline).stock),
+        MARKER: pages.pipeline_yaml(pipeline),
         "params.yaml": pages.params_yaml(pipeline),
         "requirements.txt": requirements.encode(),
         "README.md": pages.readme(pipeline),
@@ -117,7 +117,7 @@ class _StageCells:
         return {
             "order": above,
             "since": known.since(stage) if above else {},
-            "shadowed": known.shadowed(),
+            "shadowed": known.shadowed(stage),
             "words": known.state_words(),
             "varying": [] if above else known.varying(),
         }
@@ -128,17 +128,7 @@ class _StageCells:
             return {"last": True}
         unwanted = known.unwanted(stage)
         kept = sorted({*known.bound(stage), *stage.outputs}.difference(unwanted))
-        beside = known.beside(stage)
-        return {
-            "places": last_bindings(known.cells(stage), kept),
-            "unwanted": unwanted,
-            "beside": {name: names for name, names in beside.items() if names},
-            "quiet": self._is_beside_others(beside) and known.is_quiet(stage),
-        }
-
-    def _is_beside_others(self, below: dict[str, list[str]]) -> bool:
-        known, stage = self._words, self._stage
-        return bool(below) or len(known.stock[stage.name]) < len(known.above(stage))
+        return {"places": last_bindings(known.cells(stage), kept), "unwanted": unwanted}
 
     def _add_setup(self, indexes: Iterable[int]) -> None:
         for index in indexes:
@@ -148,8 +138,8 @@ class _StageCells:
         stage = self._stage
         product = {"nb": f"{PRODUCTS}/{stage.name}.ipynb", "data": f"{PRODUCTS}/{stage.name}.pkl"}
         upstream = {
-            name: {"nb": f"{PRODUCTS}/{name}.ipynb", "data": f"{PRODUCTS}/{name}.pkl"}
-            for name in self._words.stock[stage.name]
+            other.name: {"nb": f"{PRODUCTS}/{other.name}.ipynb", "data": f"{PRODUCTS}/{other.name}.pkl"}
+            for other in self._words.above(stage)
         }
         own = "\n".join(_literals_apart(untagged(cell.source), self._pipeline.params)[0] for cell in params)
         ours = f"upstream = {_literal(upstream)}\nproduct = {_literal(product)}"

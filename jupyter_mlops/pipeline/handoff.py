@@ -22,7 +22,7 @@ from jupyter_mlops.pipeline.leaving import Baseline, Leaving, Left
 from jupyter_mlops.pipeline.namespace import Namespace, move_into, running_shell
 from jupyter_mlops.pipeline.pickling import Scope
 from jupyter_mlops.pipeline.process_state import ProcessState
-from jupyter_mlops.pipeline.product import Header
+from jupyter_mlops.pipeline.product import NOT_KEPT, Header, Tombstone
 from jupyter_mlops.pipeline.storage import Product, read_header
 from jupyter_mlops.pipeline.values import read_values
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["bind", "define", "enter", "keep", "load", "publish", "read_header", "read_values"]
 
 _NONE: Mapping[str, Any] = MappingProxyType({})
+_UNKEPT = Tombstone(why=NOT_KEPT, mend="name it in the stage that needs it", cell=0, line=1)
 
 
 @dataclass
@@ -161,8 +162,6 @@ def publish(
     places: Mapping[str, tuple[int, int]] = _NONE,
     unwanted: Sequence[str] = (),
     *,
-    beside: Mapping[str, Sequence[str]] = _NONE,
-    quiet: bool = False,
     last: bool = False,
 ) -> None:
     """Write what the stage bound, rebound or changed to its product, in one step.
@@ -171,8 +170,6 @@ def publish(
         namespace: the stage's globals.
         places: the notebook's cell and line of the stage's bindings, for messages.
         unwanted: names that no later stage can mention.
-        beside: later stages that may run before this one, with the names they may take that it may change.
-        quiet: there are stages beside this one, and its code doesn't look as if it changed the process's state.
         last: there is no later stage.
 
     Raises:
@@ -192,13 +189,11 @@ def publish(
     leaving_ = Leaving(namespace, stage.scope, above, stage.before, places, frozenset(unwanted))
     left = Left() if last else leaving_.find(changed)
     _warn_of_state(left)
-    if session.RUN_VARIABLE not in os.environ:
-        # A run of ours compares what each stage took with what the stages above left. Here nobody does.
-        _check_beside(stage.name, left, changed, beside, quiet=quiet)
+    unkept = sorted(stage.state.unkept) if stage.state is not None and not last else []
     header = _header(
         stage,
         deleted=left.deleted,
-        tombstones=left.tombstones,
+        tombstones={**left.tombstones, **dict.fromkeys(unkept, _UNKEPT)},
         pulls=dict(sorted(above.pulls.items())),
         absent=tuple(sorted(above.absent)),
     )
@@ -220,25 +215,6 @@ def _warn_of_state(left: Left) -> None:
         if is_pseudo(name) and not name.startswith(("<class ", "<setup ")):
             sys.stderr.write(
                 f"the state of {name[1:-1]} that this stage leaves can't be passed on: {why.why}\n"
-            )
-
-
-def _check_beside(
-    name: str, left: Left, changed: Mapping[str, Any], beside: Mapping[str, Sequence[str]], *, quiet: bool
-) -> None:
-    """Refuse what a stage that may run before this one, and stands below it, would have to see."""
-    if quiet and changed:
-        refuse(
-            f"stage {name} changed {' and '.join(sorted(changed))}, and other stages may run beside it",
-            f"say --after {name} in the tags of the stages below, or run the notebook by `jupyter mlops run`",
-        )
-    stored = {each.removeprefix("<setup ").removesuffix(">") for names, _ in left.stored for each in names}
-    ours = stored | {*left.deleted, *left.tombstones}
-    for other, names in beside.items():
-        for each in sorted(ours & set(names)):
-            refuse(
-                f"stage {name} changed {each!r}, and stage {other}, which may read it, doesn't come after {name}",
-                f"say --after {name} in the tag of stage {other}, or work on a copy of {each!r} here",
             )
 
 

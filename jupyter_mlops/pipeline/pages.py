@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from jupyter_mlops.records.pipeline import Pipeline, Stage
 
@@ -18,9 +18,10 @@ def name_of(pipeline: Pipeline) -> str:
     return PurePath(pipeline.notebook).stem
 
 
-def pipeline_yaml(pipeline: Pipeline, upstream: Mapping[str, Sequence[str]]) -> bytes:
-    """Return what ``ploomber build`` reads; ``upstream`` are the stages that each comes after."""
-    tasks = [_task(stage, pipeline.params, upstream[stage.name]) for stage in pipeline.stages]
+def pipeline_yaml(pipeline: Pipeline) -> bytes:
+    """Return what ``ploomber build`` reads: each stage comes after all above it on the page."""
+    names = [stage.name for stage in pipeline.stages]
+    tasks = [_task(stage, pipeline.params, names[:place]) for place, stage in enumerate(pipeline.stages)]
     # Stages are cut out of one notebook, so names that another stage binds look undefined to a static analysis.
     meta = {"extract_product": False, "extract_upstream": False}
     text = yaml.safe_dump({"meta": meta, "tasks": tasks}, sort_keys=False, allow_unicode=True, width=100)
@@ -56,7 +57,7 @@ def readme(pipeline: Pipeline) -> bytes:
 
 Made from `{pipeline.notebook}` by `jupyter mlops compile {pipeline.notebook}`. Edit the notebook, not these files.
 
-| stage | after | takes | leaves |
+| stage | builds on | takes | leaves |
 |---|---|---|---|
 {rows}
 
@@ -73,8 +74,9 @@ or stage by stage (`mkdir -p products` first; parameters by `-p name value`, or 
 {order}
 ```
 
-ploomber takes its parameters from `pipeline.yaml`. Each stage's code works in the notebook's own folder, as the
-notebook does; what it leaves is in `products/`.
+ploomber and papermill do the stages in page order, each with all above it in sight; `jupyter mlops run` does them in
+parallel where it can. ploomber takes its parameters from `pipeline.yaml`. Each stage's code works in the notebook's own
+folder, as the notebook does; what it leaves is in `products/`.
 """.encode()
 
 

@@ -30,12 +30,16 @@ class ProcessState:
         scope: what a pickle may refer to by name.
         start: how the process was before any code of the notebook.
         words: names in the notebook's code, of those that some facets ask for.
+
+    Attributes:
+        unkept: what the stage changed though no code of the notebook asks for it, so that it isn't passed on.
     """
 
     above: Above
     scope: Scope
     start: Start
     words: frozenset[str] = frozenset()
+    unkept: set[str] = field(default_factory=set)
     _before: dict[str, str] = field(default_factory=dict)
     _pulls: dict[str, Pull] = field(default_factory=dict)
     _hook: _Hook | None = None
@@ -44,8 +48,6 @@ class ProcessState:
         """Restore what belongs to modules that are imported already, and wait for the others."""
         waiting: dict[str, list[Facet]] = {}
         for facet in FACETS:
-            if facet.words and not facet.words & self.words:
-                continue
             if facet.module in sys.modules:
                 self._restore(facet)
             else:
@@ -65,6 +67,10 @@ class ProcessState:
                 continue
             value = facet.get(self.start)
             is_changed = self._digest(value) != before
+            if not self._is_said(facet):
+                if is_changed:
+                    self.unkept.add(facet.name)
+                continue
             if is_changed:
                 changed[facet.name] = value
             if facet.drawn and not is_changed:
@@ -76,12 +82,15 @@ class ProcessState:
         return changed
 
     def _restore(self, facet: Facet) -> None:
-        if isinstance(self.above.find(facet.name), Pull):
+        if self._is_said(facet) and isinstance(self.above.find(facet.name), Pull):
             facet.put(self.above.take(facet.name), self.start)
             pull = self.above.pulls.pop(facet.name, None)
             if pull is not None:
                 self._pulls[facet.name] = pull
         self._before[facet.name] = self._digest(facet.get(self.start))
+
+    def _is_said(self, facet: Facet) -> bool:
+        return not facet.words or bool(facet.words & self.words)
 
     def _digest(self, value: Any) -> str:
         try:

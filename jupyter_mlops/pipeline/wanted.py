@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_mlops.notebook.syntax import parse
 from jupyter_mlops.notebook.tags import untagged
 from jupyter_mlops.pipeline.bindings import top_level_names
+from jupyter_mlops.pipeline.cache_key import normalised, setup_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -40,19 +41,6 @@ _varying = frozenset(
      "NamedTemporaryFile", "TemporaryDirectory", "getmtime", "listdir", "stat", "default_rng", "sample", "shuffle",
      "system", "getoutput", "check_output", "run"}
 )  # fmt: skip
-_draws = re.compile(
-    r"\b(?:rand\w*|random\w*|shuffle|sample|choices?|permut\w*|normal|uniform|bootstrap|fit\w*|split|seed|dropout"
-    r"|DataLoader|init|Linear|gauss|betavariate|expovariate|triangular|getrandbits|KFold|Forest\w*)\b"
-)
-
-
-_sets = re.compile(
-    r"\b(?:set_(?:printoptions|option|config|default\w*|theme|style|context|palette|float_precision"
-    r"|eng_float_format|loglevel|grad_enabled|num_threads|env)|set\w*err\w*|(?:reset_)?options?|rcParams\w*|rc|use"
-    r"|basicConfig|setLevel|addHandler|removeHandler|environ|putenv|chdir|cd|setlocale|getcontext|setcontext"
-    r"|setrecursionlimit|field_size_limit|setdefaulttimeout|simplefilter|filterwarnings|resetwarnings|sys"
-    r"|register\w*|tzset|builtins|setattr|load_ext)\b|%\s*(?:env|config|precision|cd)\b"
-)
 
 
 @dataclass(frozen=True)
@@ -66,12 +54,6 @@ class Words:
     def order(self) -> list[str]:
         """The stages' names, in page order."""
         return [stage.name for stage in self.pipeline.stages]
-
-    @cached_property
-    def every(self) -> frozenset[str]:
-        """All words of the code."""
-        cells = [cell for cell in self.notebook.cells if cell.cell_type == "code"]
-        return words(untagged(cell.source) for cell in cells)
 
     def above(self, stage: Stage) -> list[Stage]:
         """Return the stages above one on the page."""
@@ -136,16 +118,24 @@ class Words:
         mentions = [cell.index for cell in cells if name in words([untagged(cell.source)])]
         return max(mentions, default=cells[0].index if cells else 0)
 
-    def shadowed(self) -> list[str]:
-        """Return the builtins that some stage binds as variables, sorted."""
-        bound = set().union(*(self.bound(stage) for stage in self.pipeline.stages))
+    def shadowed(self, stage: Stage) -> list[str]:
+        """Return the builtins that some stage above binds as variables, sorted."""
+        bound = set().union(*(self.bound(each) for each in self.above(stage)))
         return sorted(name for name in bound if hasattr(builtins, name))
 
-    def state_words(self) -> list[str]:
-        """Return the words of the notebook that say that some state of the process may be changed, sorted."""
+    def state_words(self, stages: Iterable[Stage] | None = None) -> list[str]:
+        """Return the words of stages, all where none are given, that say that they care for the process's state."""
         from jupyter_mlops.pipeline.facets import FACETS
 
-        return sorted(self.every & {word for facet in FACETS for word in facet.words})
+        said = words((*self.setup, *self.texts(self.pipeline.stages if stages is None else stages)))
+        return sorted(said & {word for facet in FACETS for word in facet.words})
+
+    def unsaid(self) -> list[str]:
+        """Return the pseudo-variables of state that no code of the notebook cares for."""
+        from jupyter_mlops.pipeline.facets import FACETS
+
+        said = set(self.state_words())
+        return [facet.name for facet in FACETS if facet.words and not facet.words & said]
 
     def varying(self) -> list[str]:
         """Return the names that setup cells bind to what may be another value each time they run, sorted."""
@@ -154,53 +144,31 @@ class Words:
             found |= _varying_names(cell, found)
         return sorted(found)
 
-    def may_take(self, stage: Stage) -> set[str]:
-        """Return the names that a stage may take from above: its inputs, and words that it doesn't bind itself."""
-        return set(stage.inputs) | (words(self.texts([stage])) - self.bound(stage))
+    def place(self, stage: Stage) -> list[Any]:
+        """Return what the hand-off is told of a stage besides its own code, for the key of its cache.
 
-    @cached_property
-    def stock(self) -> dict[str, list[str]]:
-        """The stages that each must come after where nobody checks what it took, in page order.
-
-        Those that it builds on as far as the source says, and those of which the source can't say.
+        What only later stages decide isn't in it: what they need and an earlier run didn't keep is on its record.
         """
-        found: dict[str, list[str]] = {}
-        for stage in self.pipeline.stages:
-            after = set(stage.upstream)
-            after |= {other.name for other in self.above(stage) if self._may_depend(stage, other)}
-            after |= {name for other in after for name in found[other]}
-            found[stage.name] = sorted(after, key=self.order.index)
-        return found
+        return [
+            self._turns(stage),
+            self.since(stage),
+            self.shadowed(stage),
+            self.state_words([*self.above(stage), stage]),
+            [] if self.above(stage) else self.varying(),
+            not self.below(stage),
+        ]
 
-    def beside(self, stage: Stage) -> dict[str, list[str]]:
-        """Return the stages below that don't come after ``stage``, with the names they may take that it may change."""
-        so_far = [*self.above(stage), stage]
-        known = set().union(
-            *(self.bound(each) for each in so_far), *(top_level_names(c) for c in self._given)
-        )
-        return {
-            other.name: sorted(self.may_take(other) & known)
-            for other in self.below(stage)
-            if stage.name not in self.stock[other.name]
+    def _turns(self, stage: Stage) -> str:
+        """Return how setup cells, parameters and the stage's own cells follow each other; comments have no turn."""
+        kinds = {
+            **dict.fromkeys(
+                (cell.index for cell in self._given if cell.index not in self.pipeline.setup), "p"
+            ),
+            **dict.fromkeys(setup_of(self.notebook, self.pipeline, stage), "s"),
+            **dict.fromkeys(stage.cells, "c"),
         }
-
-    def is_quiet(self, stage: Stage) -> bool:
-        """Say whether nothing in a stage's code looks as if it changed the state of the process."""
-        return not any(_draws.search(text) or _sets.search(text) for text in self.texts([stage]))
-
-    def _may_depend(self, stage: Stage, other: Stage) -> bool:
-        mine, theirs = self.texts([stage]), self.texts([other])
-        if any(is_opaque(text) for text in (*mine, *theirs)) or any(_sets.search(text) for text in theirs):
-            return True
-        if all(any(_draws.search(text) for text in texts) for texts in (mine, theirs)):
-            return True
-        if other.name == self.order[0] and self.varying():
-            return True
-        if (self.may_take(stage) - set(stage.inputs)) & self.bound(other):
-            return True
-        # What comes from one stage may share anything.
-        is_shared = set(stage.producers.values()) & set(other.producers.values())
-        return bool(is_shared) and not all(only_reads(text, set(other.inputs)) for text in theirs)
+        cells = self.notebook.cells
+        return "".join(kinds[index] for index in sorted(kinds) if normalised([untagged(cells[index].source)]))
 
 
 def words(texts: Iterable[str]) -> frozenset[str]:
@@ -213,39 +181,11 @@ def _words_of(text: str) -> frozenset[str]:
     return frozenset(_word.findall(text))
 
 
-def only_reads(text: str, names: set[str]) -> bool:
-    """Say whether code does nothing with the names that could change what they hold: loops, sums, comparisons."""
-    try:
-        tree = parse(text).tree
-    except SyntaxError:
-        return False
-    for parent in ast.walk(tree):
-        for child in ast.iter_child_nodes(parent):
-            if isinstance(child, ast.Name) and child.id in names and not _is_plain_use(parent, child):
-                return False
-    return True
-
-
-def _is_plain_use(parent: ast.AST, name: ast.Name) -> bool:
-    match parent:
-        case ast.Call(func=ast.Name(id=function)):
-            return function in _READING and name is not parent.func
-        case ast.For(iter=iterated) | ast.comprehension(iter=iterated):
-            return iterated is name
-        case ast.Compare() | ast.FormattedValue():
-            return True
-    return False
-
-
 def is_opaque(text: str) -> bool:
     """Say whether code may read names that don't stand in it."""
     return bool(_opaque.search(text)) or any(name not in _PLAIN_MAGICS for name in _magic.findall(text))
 
 
-_READING = frozenset(
-    {"abs", "all", "any", "bool", "dict", "enumerate", "float", "int", "isinstance", "len", "list", "max", "min",
-     "print", "range", "repr", "reversed", "round", "set", "sorted", "str", "sum", "tuple", "type", "zip"}
-)  # fmt: skip
 _PLAIN_MAGICS = frozenset(
     {"time", "timeit", "capture", "prun", "bash", "sh", "script", "html", "HTML", "javascript", "js", "latex",
      "markdown", "svg", "SVG", "writefile", "file", "perl", "ruby", "python", "python3", "system", "sx", "mlops"}

@@ -101,7 +101,7 @@ class Plans:
             params=self.params,
             environment=environment.snapshot().digest,
             modules={path: digest for path, (digest, _) in modules.items()},
-            place=digest_of([self._words.since(self.pipeline.stage(stage)), self._shadowed]),
+            place=digest_of(self._words.place(self.pipeline.stage(stage))),
         )
         seen = {name: self.params[name] for name in cache_key.visible_params(source, self.params)}
         texts = (*source.own, *source.definitions, *(text for _, text in modules.values()))
@@ -128,8 +128,8 @@ class Plans:
         return self.order[: self.order.index(stage)]
 
     def unwanted(self, stage: str) -> frozenset[str]:
-        """Return the names that no stage below can mention, so that they needn't be kept."""
-        return frozenset(self._words.unwanted(self.pipeline.stage(stage)))
+        """Return the names, and the state, that no stage below can mention, so that they needn't be kept."""
+        return frozenset((*self._words.unwanted(self.pipeline.stage(stage)), *self._words.unsaid()))
 
     def makes(self, stage: str, name: str) -> bool:
         """Say whether a stage's code, or its newest execution, binds a name."""
@@ -141,10 +141,6 @@ class Plans:
     @cached_property
     def _words(self) -> Words:
         return Words(self.notebook, self.pipeline)
-
-    @cached_property
-    def _shadowed(self) -> list[str]:
-        return self._words.shadowed()
 
     @cached_property
     def _bound(self) -> Mapping[str, frozenset[str]]:

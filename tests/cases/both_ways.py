@@ -11,14 +11,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-import yaml
-
 from jupyter_mlops.errors import DataflowError
+from jupyter_mlops.notebook import parameters
 from jupyter_mlops.notebook.cells import parse
 from jupyter_mlops.notebook.lint import check as lint
 from jupyter_mlops.notebook.tags import untagged
 from jupyter_mlops.pipeline.compiler import compile_pipeline
-from jupyter_mlops.pipeline.layout import MARKER, PRODUCTS, SOURCE_KEY
+from jupyter_mlops.pipeline.layout import PRODUCTS, SOURCE_KEY
 from jupyter_mlops.pipeline.session import RUN_VARIABLE
 from jupyter_mlops.workflows import build
 
@@ -70,28 +69,19 @@ class BothWays:
         except DataflowError as error:
             self.findings = tuple(error.details["diagnostics"])
 
-    @property
-    def is_free(self) -> bool:
-        """Whether stock tools may run the stages in another order than the page's."""
-        if self.pipeline is None:
-            return False
-        compiled = self._compile(self._notebook, self.pipeline, self._folder / "free")
-        return _backwards(self.pipeline, _declared(compiled)) != list(self.pipeline.stages)
-
     def warnings(self) -> list[Diagnostic]:
         """Return what ``check`` says."""
         return lint(parse(self._text, "case.ipynb"))
 
     def compare(self, mode: Mode) -> Outcome:
-        """Run both ways, as our engine does (page order, all products above in sight) or as stock tools do."""
+        """Run both ways: stage by stage as our engine does, or with the compiled folder's own order and defaults."""
         if self.pipeline is None:
             rules = " ".join(dict.fromkeys(finding.rule for finding in self.findings))
             return Outcome(rules, "\n".join(map(repr, self.findings)), self.findings)
         expected = self.whole()
         root = self._folder / mode
         compiled = self._compile(self._notebook, self.pipeline, root)
-        order = self.pipeline.stages if mode == "engine" else _backwards(self.pipeline, _declared(compiled))
-        for stage in order:
+        for stage in self.pipeline.stages:
             cells, numbers = self._stage_cells(compiled, stage, mode)
             environment = {RUN_VARIABLE: "a-run"} if mode == "engine" else {}
             ran = self._shells.run(cells, compiled, environment)
@@ -115,14 +105,19 @@ class BothWays:
                 if cell.cell_type != "code" or kind in ("skip", "gate"):
                     continue
                 numbers[len(cells)] = cell.index
-                cells.append(untagged(cell.source))
-                if kind == "params" and self._params:
-                    cells.append(_assignments(self._params))
+                cells.append(self._given(cell.source) if kind == "params" else untagged(cell.source))
             ran = self._shells.run(cells, root / "work")
             if ran.error:
                 raise AssertionError(f"the notebook itself fails in cell {numbers[ran.cell]}: {ran.message}")
             self._whole = {index: _plain(ran.outputs[place], root) for place, index in numbers.items()}
         return self._whole
+
+    def _given(self, source: str) -> str:
+        """Return a params cell with the parameters set: first the literals, then what works with them."""
+        if not self._params:
+            return untagged(source)
+        cell = parameters.split(source)
+        return "\n".join([_assignments({**cell.values, **self._params}), cell.rest])
 
     def _compile(self, notebook: Notebook, pipeline: Pipeline, root: Path) -> Path:
         compiled = root / "compiled"
@@ -169,23 +164,6 @@ def _product(stage: str) -> dict[str, str]:
 def _assignments(values: Mapping[str, Any]) -> str:
     """Write parameters as papermill does."""
     return "\n".join(["# Parameters", *(f"{name} = {value!r}" for name, value in values.items())])
-
-
-def _declared(compiled: Path) -> dict[str, list[str]]:
-    tasks = yaml.safe_load((compiled / MARKER).read_text(encoding="utf-8"))["tasks"]
-    return {task["name"]: task.get("upstream", []) for task in tasks}
-
-
-def _backwards(pipeline: Pipeline, upstream: dict[str, list[str]]) -> list[Stage]:
-    """Return the order furthest from the page's that ``pipeline.yaml`` allows."""
-    waiting, done = list(pipeline.stages), []
-    names: set[str] = set()
-    while waiting:
-        stage = [stage for stage in waiting if names.issuperset(upstream[stage.name])][-1]
-        waiting.remove(stage)
-        names.add(stage.name)
-        done.append(stage)
-    return done
 
 
 def _first_difference(

@@ -26,8 +26,8 @@ The settings:
     A rule that ``check`` must warn of: ``MLO106 cell 2``.
 ``mend``
     A word that the mend of the refusal must have.
-``xfail``, ``xfail_stock``
-    Why it isn't solved, with our engine or with stock tools.
+``xfail``
+    Why it isn't solved.
 ``why``
     What is worth knowing of the case.
 """
@@ -48,7 +48,7 @@ TABLE = Path(__file__).parent / "table"
 _title = re.compile(r"^# ==== (.+)\n", re.MULTILINE)
 _cell = re.compile(r"^# %%(.*)\n", re.MULTILINE)
 _setting = re.compile(r"# (\w+): (.+)")
-SETTINGS = frozenset({"expect", "params", "warns", "mend", "why", "xfail", "xfail_stock"})
+SETTINGS = frozenset({"expect", "params", "warns", "mend", "why", "xfail"})
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,6 @@ class Case:
     warns: tuple[Expectation, ...] = ()
     mend: str = ""
     xfail: str = ""
-    xfail_stock: str = ""
 
     @property
     def sources(self) -> list[str]:
@@ -117,7 +116,6 @@ def _case(topic: str, title: str, body: str) -> Case:
         warns=_expectations(settings.get("warns", "")),
         mend=settings.get("mend", ""),
         xfail=settings.get("xfail", ""),
-        xfail_stock=settings.get("xfail_stock", ""),
     )
 
 

@@ -36,6 +36,8 @@ HEAVY = (
     "pandas", "scipy.sparse", "matplotlib.figure", "matplotlib.backends.backend_agg", "sklearn.linear_model",
     "sklearn.pipeline", "sklearn.preprocessing",
 )  # fmt: skip
+# Importing it starts no threads; a fork of a process that has computed with it would hang.
+TORCH = ("torch",)
 
 
 class Ran(NamedTuple):

@@ -4,45 +4,44 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from contextlib import ExitStack
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.cases.both_ways import BothWays, Outcome
 from tests.cases.reading import Case, Expectation, table
-from tests.cases.shells import HEAVY, LIGHT, Shells
+from tests.cases.shells import HEAVY, LIGHT, TORCH, Shells
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from _pytest.mark.structures import ParameterSet
 
 CASES = table()
-CHAINS = 12
+EVERY = 12
 _heavy = re.compile("|".join({name.partition(".")[0] for name in HEAVY}))
 
 
-def named(case: Case, unsolved: str) -> ParameterSet:
-    marks = [pytest.mark.xfail(reason=unsolved, strict=True)] if unsolved else []
+def named(case: Case) -> ParameterSet:
+    marks = [pytest.mark.xfail(reason=case.xfail, strict=True)] if case.xfail else []
     return pytest.param(case, id=f"{case.topic}: {case.title}", marks=marks)
 
 
-def is_tried_with_stock_tools(case: Case, both: BothWays) -> bool:
-    """In page order they do what our engine does, so some of those cases are enough."""
-    return bool(case.xfail_stock) or (not case.xfail and (both.is_free or CASES.index(case) % CHAINS == 0))
-
-
 @pytest.fixture(scope="module")
-def servers() -> Iterator[dict[bool, Shells]]:
-    with Shells(LIGHT) as light, Shells() as heavy:
-        yield {False: light, True: heavy}
+def servers() -> Iterator[Callable[[tuple[str, ...]], Shells]]:
+    with ExitStack() as stack:
+        yield cache(lambda preloaded: stack.enter_context(Shells(preloaded)))
 
 
 @pytest.fixture
-def shells(servers: dict[bool, Shells], case: Case) -> Shells:
-    """Fork from the smaller process where that will do: it takes half the time."""
-    return servers[_heavy.search(case.notebook) is not None]
+def shells(servers: Callable[[tuple[str, ...]], Shells], case: Case) -> Shells:
+    """Fork from the smallest process that will do: it takes half the time."""
+    if "torch" in case.notebook:
+        return servers(LIGHT + TORCH)
+    return servers(LIGHT + HEAVY if _heavy.search(case.notebook) else LIGHT)
 
 
 def fits(outcome: Outcome, expectations: tuple[Expectation, ...]) -> bool:
@@ -55,7 +54,7 @@ def fits(outcome: Outcome, expectations: tuple[Expectation, ...]) -> bool:
     return False
 
 
-@pytest.mark.parametrize("case", [named(case, case.xfail) for case in CASES])
+@pytest.mark.parametrize("case", [named(case) for case in CASES])
 def test_both_ways_show_the_same(case: Case, shells: Shells, tmp_path: Path) -> None:
     both = BothWays(shells, tmp_path, case.notebook, files=case.files, params=case.params)
     outcome = both.compare("engine")
@@ -67,13 +66,12 @@ def test_both_ways_show_the_same(case: Case, shells: Shells, tmp_path: Path) -> 
         assert (wanted.outcome, wanted.cell) in found
 
 
-# What the compiled folder declares is enough for the same, or for a refusal, in whatever order it allows.
-@pytest.mark.parametrize("case", [named(case, case.xfail_stock) for case in CASES])
-def test_stock_tools_never_show_another_thing(case: Case, shells: Shells, tmp_path: Path) -> None:
+# Stock tools go in page order as well, so some of the cases are enough.
+@pytest.mark.parametrize("case", [named(case) for case in CASES[::EVERY]])
+def test_stock_tools_show_the_same(case: Case, shells: Shells, tmp_path: Path) -> None:
     both = BothWays(shells, tmp_path, case.notebook, files=case.files, params=case.params)
-    if is_tried_with_stock_tools(case, both):
-        outcome = both.compare("stock")
-        assert fits(outcome, (*case.expect, Expectation("loud"))), f"{outcome.kind}: {outcome.detail}"
+    outcome = both.compare("stock")
+    assert fits(outcome, case.expect), f"{outcome.kind}: {outcome.detail}"
 
 
 def test_the_table_is_as_large_as_it_must_be_and_no_case_comes_twice() -> None:
