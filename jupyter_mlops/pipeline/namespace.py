@@ -6,6 +6,7 @@ Only a miss costs anything: what is there is read by the interpreter without a w
 from __future__ import annotations
 
 import builtins
+import functools
 import sys
 import types
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from jupyter_mlops.errors import HandoffError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 class Source(Protocol):
@@ -36,13 +37,14 @@ class Namespace(dict[str, Any]):
     A builtin that was read once stays in the dict, else each later read would be a miss; ``borrowed`` has these.
     """
 
-    __slots__ = ("borrowed", "borrows", "source")
+    __slots__ = ("borrowed", "borrows", "on_borrow", "source")
 
     def __init__(self, values: Mapping[str, Any] | None = None) -> None:
         super().__init__(values or {})
         self.source: Source | None = None
         self.borrowed: dict[str, Any] = {}
         self.borrows = False
+        self.on_borrow: Callable[[str], None] | None = None
 
     def __missing__(self, name: str) -> Any:
         if self.source is not None and type(name) is str:
@@ -51,12 +53,14 @@ class Namespace(dict[str, Any]):
             except KeyError:
                 pass
             except HandoffError as error:
-                # The notebook's own line is what matters; IPython leaves a frame out that says this.
-                __tracebackhide__ = True
-                raise error.with_traceback(None) from None
+                # IPython asks for this; the notebook's own line is what matters.
+                error._render_traceback_ = functools.partial(_own_lines, error)  # type: ignore[attr-defined]
+                raise
             if self.borrows and name in builtins.__dict__:
                 value = self.borrowed[name] = builtins.__dict__[name]
                 dict.__setitem__(self, name, value)
+                if self.on_borrow is not None:
+                    self.on_borrow(name)
                 return value
         raise KeyError(name)
 
@@ -170,6 +174,19 @@ def move_into(shell: Any) -> Namespace:
     shell.set_completer_frame()
     sys.modules["__main__"] = module
     return namespace
+
+
+def _own_lines(error: HandoffError) -> list[str]:
+    """Render an error's traceback without the hand-off's own frames."""
+    kept, traceback = [], error.__traceback__
+    while traceback is not None:
+        if not traceback.tb_frame.f_globals.get("__name__", "").startswith(__package__):
+            kept.append(traceback)
+        traceback = traceback.tb_next
+    for each in reversed(kept):
+        traceback = types.TracebackType(traceback, each.tb_frame, each.tb_lasti, each.tb_lineno)
+    lines: list[str] = running_shell().InteractiveTB.structured_traceback(type(error), error, traceback)
+    return lines
 
 
 def running_shell() -> Any:

@@ -6,6 +6,7 @@ import ast
 import builtins
 import re
 import string
+import sys
 import types
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 
 _name = re.compile(r"[^\W\d]\w*")
+_RUN_WORDS = frozenset({"eval", "exec"})
 _dollar = re.compile(r"\$([^\W\d]\w*)")
 
 
@@ -29,6 +31,7 @@ class Watcher:
 
     namespace: Namespace
     above: Above
+    _looks_at_words: bool = False
 
     def visit(self, tree: ast.AST) -> ast.AST:
         """Look at a cell's tree, which magics like ``%time`` hand in too."""
@@ -47,6 +50,19 @@ class Watcher:
         if type(value) is types.FunctionType:
             self.above.take_all(sorted(scanning.class_names(value.__code__)))
 
+    def look_at_words(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Take what words as code read, an audit hook: inside of a function ``eval`` doesn't ask the namespace."""
+        if event == "exec" and _watcher is self and isinstance(arguments[0], types.CodeType):
+            code = arguments[0]
+            if code.co_filename == "<string>":
+                self.above.take_all(code.co_names)
+
+    def on_borrow(self, name: str) -> None:
+        """Look at words as code from the first time on that ``eval`` or ``exec`` is read: such a hook can't be removed."""
+        if name in _RUN_WORDS and not self._looks_at_words:
+            self._looks_at_words = True
+            sys.addaudithook(self.look_at_words)
+
     def _forget_patched(self) -> None:
         for name, value in list(self.namespace.borrowed.items()):
             if builtins.__dict__.get(name) is not value:
@@ -63,6 +79,7 @@ def watch(namespace: Namespace, above: Above) -> None:
     global _watcher  # noqa: PLW0603 - one process runs one stage
     _watcher = Watcher(namespace, above)
     above.on_value = _watcher.look_at
+    namespace.on_borrow = _watcher.on_borrow
     for value in list(dict.values(namespace)):
         _watcher.look_at(value)
     shell = running_shell()
