@@ -8,12 +8,12 @@ import re
 import sqlite3
 import time
 import warnings
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.errors import SettingsError
-from jupyter_mlops.store.files import file_lock
+from jupyter_mlops.store.files import copy_atomic, file_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -109,26 +109,43 @@ class Tracking:
         return run_id
 
     def _connect(self) -> Any:
-        fresh = self.file is not None and not self.file.is_file()
-        if self.file is not None:
+        if self.file is not None and not self.file.is_file():
             self.file.parent.mkdir(parents=True, exist_ok=True)
+            self._make(self.file)
+        return self._opened(self.uri)
+
+    def _make(self, file: Path) -> None:
+        """Make the database apart and put it in place in one step: MLflow can't go on with tables half made."""
+        draft, whole = (file.with_name(f"{file.name}.{suffix}") for suffix in ("draft", "whole"))
+        _remove(draft, whole)
+        self._opened(f"{SQLITE}{draft}")
+        with closing(sqlite3.connect(draft)) as connection:
+            connection.execute("VACUUM INTO ?", [str(whole)])
+        with closing(sqlite3.connect(whole)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")  # readers then never keep a writer waiting
+        copy_atomic(whole, file)
+        _remove(draft, whole)
+
+    def _opened(self, uri: str) -> Any:
         mlflow = load_mlflow()
         try:
-            client = mlflow.MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+            client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
             client.search_registered_models(
                 max_results=1
             )  # the registry's own store is opened now, in the lock
         except mlflow.exceptions.MlflowException as error:
-            raise SettingsError(f"MLflow can't open {self.uri}: {error}", hint="mend tracking_uri") from error
-        if fresh and self.file is not None:
-            with sqlite3.connect(self.file) as connection:
-                connection.execute("PRAGMA journal_mode=WAL")  # readers then never keep a writer waiting
-            connection.close()
+            raise SettingsError(f"MLflow can't open {uri}: {error}", hint="mend tracking_uri") from error
         return client
 
     def _create_experiment(self, name: str) -> str:
         artifacts = (self.settings.state / "artifacts").as_uri() if self.file is not None else None
         return str(self.client.create_experiment(name, artifact_location=artifacts))
+
+
+def _remove(*databases: Path) -> None:
+    for database in databases:
+        for path in database.parent.glob(f"{database.name}*"):
+            path.unlink()
 
 
 def load_mlflow() -> Any:
