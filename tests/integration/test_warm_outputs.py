@@ -60,6 +60,8 @@ PLAIN = (
 SCIENCE = (
     ("import numpy as np, pandas as pd\nimport matplotlib.pyplot as plt\nfrom sklearn.datasets import load_iris\n"
     "from sklearn.ensemble import RandomForestClassifier\nimport pyarrow as pa"),
+    # Before threads of scikit-learn's take turns at putting their filters back.
+    "import warnings; sorted(set(map(str, warnings.filters)))",
     "plt.plot([1, 2, 3])",
     "%matplotlib inline\nfig, ax = plt.subplots(); ax.hist(np.arange(20)); plt.show()",
     "fig, plt.get_backend(), plt.isinteractive(), plt.rcParams['figure.dpi']",
@@ -73,7 +75,6 @@ SCIENCE = (
     "frame[0].apply(lambda value: 1 / value)",
     "from sklearn import nothing_of_that_name",
     "import threadpoolctl; [(each['internal_api'], each['num_threads']) for each in threadpoolctl.threadpool_info()]",
-    "import warnings; sorted(set(map(str, warnings.filters)))",
     "import os; {name: value for name, value in os.environ.items() if name.startswith(('KMP', 'OMP', 'MPL'))}",
     "get_ipython().events.callbacks['post_execute']",
     "plt.figure(); plt.plot([1]); 1 / 0",
