@@ -10,40 +10,10 @@ import random
 import sys
 import time
 import warnings
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-
-@dataclass(frozen=True)
-class Start:
-    """How the process was before the stage's first cell of the notebook's own; ``root`` is the notebook's folder."""
-
-    root: str = ""
-    environment: tuple[tuple[str, str], ...] = ()
-    path: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Facet:
-    """One piece of state: the module that has it, how it is read and how it is set.
-
-    ``drawn`` is for random generators: whoever doesn't draw doesn't depend on it. ``words`` are names of which the
-    notebook's code must have one, where a library's import changes the state as well.
-    """
-
-    name: str
-    module: str
-    get: Callable[[Start], Any]
-    put: Callable[[Any, Start], None]
-    drawn: bool = False
-    words: frozenset[str] = frozenset()
-
-
-def _module(name: str) -> Any:
-    return sys.modules[name]
+from jupyter_mlops.pipeline import plot_facets, shell_facets
+from jupyter_mlops.pipeline.facet import Facet, Start, module
 
 
 def _environment(start: Start) -> dict[str, str | None]:
@@ -129,13 +99,13 @@ def _put_loggers(states: dict[str, dict[str, Any]], start: Start) -> None:
 
 
 def _put_numpy_options(options: dict[str, Any], _: Start) -> None:
-    numpy = _module("numpy")
+    numpy = module("numpy")
     known = numpy.get_printoptions()
     numpy.set_printoptions(**{name: value for name, value in options.items() if name in known})
 
 
 def _pandas_options(_: Start) -> dict[str, Any]:
-    config = _module("pandas._config.config")
+    config = module("pandas._config.config")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of options that are to go
         return {name: config.get_option(name) for name in getattr(config, "_registered_options", ())}
@@ -143,7 +113,7 @@ def _pandas_options(_: Start) -> dict[str, Any]:
 
 def _put_pandas_options(options: dict[str, Any], start: Start) -> None:
     now = _pandas_options(start)
-    config = _module("pandas._config.config")
+    config = module("pandas._config.config")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # likewise
         for name, value in options.items():
@@ -151,26 +121,8 @@ def _put_pandas_options(options: dict[str, Any], start: Start) -> None:
                 config.set_option(name, value)
 
 
-_OF_THE_BACKEND = ("backend", "interactive", "toolbar", "webagg", "tk.", "macosx", "docstring")
-
-
-def _plot_options(_: Start) -> dict[str, Any]:
-    params = _module("matplotlib").rcParams
-    # Reading the backend would choose one.
-    return {name: value for name, value in dict.items(params) if not name.startswith(_OF_THE_BACKEND)}
-
-
-def _put_plot_options(options: dict[str, Any], _: Start) -> None:
-    params = _module("matplotlib").rcParams
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of parameters that are to go
-        for name, value in options.items():
-            if name in params and dict.__getitem__(params, name) != value:
-                params[name] = value
-
-
 def _torch_random(_: Start) -> dict[str, Any]:
-    torch = _module("torch")
+    torch = module("torch")
     states = {"cpu": torch.get_rng_state().numpy().tobytes()}
     if hasattr(torch, "cuda") and torch.cuda.is_initialized():
         for number, state in enumerate(torch.cuda.get_rng_state_all()):
@@ -179,7 +131,7 @@ def _torch_random(_: Start) -> dict[str, Any]:
 
 
 def _put_torch_random(states: dict[str, bytes], _: Start) -> None:
-    torch = _module("torch")
+    torch = module("torch")
     for device, state in states.items():
         content = torch.frombuffer(bytearray(state), dtype=torch.uint8)
         if device == "cpu":
@@ -189,7 +141,7 @@ def _put_torch_random(states: dict[str, bytes], _: Start) -> None:
 
 
 def _torch_options(_: Start) -> dict[str, Any]:
-    torch = _module("torch")
+    torch = module("torch")
     return {
         "dtype": torch.get_default_dtype(),
         "grad": torch.is_grad_enabled(),
@@ -200,7 +152,7 @@ def _torch_options(_: Start) -> dict[str, Any]:
 
 
 def _put_torch_options(options: dict[str, Any], start: Start) -> None:
-    torch = _module("torch")
+    torch = module("torch")
     now = _torch_options(start)
     torch.set_default_dtype(options["dtype"])
     torch.set_grad_enabled(options["grad"])
@@ -211,7 +163,7 @@ def _put_torch_options(options: dict[str, Any], start: Start) -> None:
 
 
 def _put_error_state(state: dict[str, Any], _: Start) -> None:
-    _module("numpy").seterr(**state)
+    module("numpy").seterr(**state)
 
 
 def _put_folder(folder: str, start: Start) -> None:
@@ -221,9 +173,9 @@ def _put_folder(folder: str, start: Start) -> None:
 def _limits(_: Start) -> dict[str, Any]:
     limits: dict[str, Any] = {"recursion": sys.getrecursionlimit(), "digits": sys.get_int_max_str_digits()}
     if "csv" in sys.modules:
-        limits["csv"] = _module("csv").field_size_limit()
+        limits["csv"] = module("csv").field_size_limit()
     if "socket" in sys.modules:
-        limits["socket"] = _module("socket").getdefaulttimeout()
+        limits["socket"] = module("socket").getdefaulttimeout()
     return limits
 
 
@@ -259,24 +211,20 @@ FACETS = (
           words=frozenset({"setrecursionlimit", "set_int_max_str_digits", "field_size_limit", "setdefaulttimeout"})),
     Facet("<decimal>", "decimal", lambda _: decimal.getcontext().copy(), lambda value, _: decimal.setcontext(value),
           words=frozenset({"decimal", "getcontext", "setcontext", "localcontext"})),
-    Facet("<numpy print options>", "numpy", lambda _: _module("numpy").get_printoptions(), _put_numpy_options),
-    Facet("<numpy error state>", "numpy", lambda _: _module("numpy").geterr(), _put_error_state),
+    Facet("<numpy print options>", "numpy", lambda _: module("numpy").get_printoptions(), _put_numpy_options),
+    Facet("<numpy error state>", "numpy", lambda _: module("numpy").geterr(), _put_error_state),
     Facet("<pandas options>", "pandas", _pandas_options, _put_pandas_options),
-    Facet("<matplotlib options>", "matplotlib", _plot_options, _put_plot_options),
-    Facet("<sklearn options>", "sklearn", lambda _: _module("sklearn").get_config(),
-          lambda value, _: _module("sklearn").set_config(**value)),
+    *plot_facets.FACETS,
+    *shell_facets.FACETS,
+    Facet("<sklearn options>", "sklearn", lambda _: module("sklearn").get_config(),
+          lambda value, _: module("sklearn").set_config(**value)),
     Facet("<torch options>", "torch", _torch_options, _put_torch_options),
     Facet("<random>", "random", lambda _: random.getstate(), lambda value, _: random.setstate(value), drawn=True),
-    Facet("<numpy.random>", "numpy.random", lambda _: _module("numpy.random").get_state(legacy=False),
-          lambda value, _: _module("numpy.random").set_state(value), drawn=True),
+    Facet("<numpy.random>", "numpy.random", lambda _: module("numpy.random").get_state(legacy=False),
+          lambda value, _: module("numpy.random").set_state(value), drawn=True),
     Facet("<torch.random>", "torch", _torch_random, _put_torch_random, drawn=True),
 )  # fmt: skip
 
 
 def _set_locale(value: str) -> None:
     locale.setlocale(locale.LC_ALL, value)
-
-
-def start_of(root: str) -> Start:
-    """Take note of the process before the notebook's own code runs."""
-    return Start(root=root, environment=tuple(os.environ.items()), path=tuple(sys.path))

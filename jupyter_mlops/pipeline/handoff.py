@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.pipeline import leaving, restoring, session, setup_state, storage, watching
 from jupyter_mlops.pipeline.above import Above, is_pseudo, refuse
-from jupyter_mlops.pipeline.facets import Start, start_of
+from jupyter_mlops.pipeline.facet import Start, start_of
 from jupyter_mlops.pipeline.layout import MARKER, RESERVED
 from jupyter_mlops.pipeline.leaving import Baseline, Leaving, Left
 from jupyter_mlops.pipeline.namespace import Namespace, move_into, running_shell

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.pipeline.facets import FACETS, Facet, Start
+from jupyter_mlops.pipeline.facets import FACETS
 from jupyter_mlops.pipeline.pickling import Scope, pickled
 from jupyter_mlops.records.run import Pull
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
 
     from jupyter_mlops.pipeline.above import Above
+    from jupyter_mlops.pipeline.facet import Facet, Start
 
 
 @dataclass

@@ -1,0 +1,199 @@
+"""What IPython's shell keeps for all cells: its options, how values are shown, its magics, where one has been."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from jupyter_mlops.pipeline.facet import Facet, Start, module
+from jupyter_mlops.pipeline.namespace import running_shell
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_OPTIONS = ("ast_node_interactivity", "autocall", "automagic", "autoawait", "colors")
+_TEXT_OPTIONS = (
+    "float_precision",
+    "float_format",
+    "pprint",
+    "max_width",
+    "max_seq_length",
+    "newline",
+    "verbose",
+)
+# The second follows the first where that is set.
+_INLINE_OPTIONS = ("figure_format", "figure_formats", "print_figure_kwargs", "close_figures", "rc")
+_MAIN = "__main__"
+
+
+def _options(_: Start) -> dict[str, Any]:
+    running = running_shell()
+    if running is None:
+        return {}
+    text = running.display_formatter.formatters["text/plain"]
+    return {
+        "shell": {name: getattr(running, name) for name in _OPTIONS},
+        "text": {name: getattr(text, name) for name in _TEXT_OPTIONS},
+        "traceback": running.InteractiveTB.mode,
+        "shown": list(running.display_formatter.active_types),
+    }
+
+
+def _put_options(options: dict[str, Any], start: Start) -> None:
+    running, now = running_shell(), _options(start)
+    if not (options and now):
+        return
+    text = running.display_formatter.formatters["text/plain"]
+    for target, kind in ((running, "shell"), (text, "text")):
+        for name, value in options[kind].items():
+            if now[kind][name] != value:
+                setattr(target, name, value)
+    running.InteractiveTB.set_mode(options["traceback"])
+    running.display_formatter.active_types = options["shown"]
+
+
+def _inline_options(_: Start) -> dict[str, Any]:
+    kind, running = module("matplotlib_inline.config").InlineBackend, running_shell()
+    if running is None:
+        return {}
+    # Before the first figure there is none, only what it will be like.
+    found = kind.instance() if kind.initialized() else kind(config=running.config)
+    return {name: getattr(found, name) for name in _INLINE_OPTIONS}
+
+
+def _put_inline_options(options: dict[str, Any], start: Start) -> None:
+    kind, running, now = (
+        module("matplotlib_inline.config").InlineBackend,
+        running_shell(),
+        _inline_options(start),
+    )
+    if not (options and now):
+        return
+    changed = {name: value for name, value in options.items() if now[name] != value}
+    if kind.initialized():
+        for name, value in changed.items():
+            setattr(kind.instance(), name, value)
+    else:
+        running.config.InlineBackend.update(changed)
+
+
+def _printers(_: Start) -> dict[str, dict[Any, Any]]:
+    """Return how the notebook's own code has values shown: MIME type to what is shown to what shows it."""
+    running = running_shell()
+    formatters = running.display_formatter.formatters if running is not None else {}
+    found = {
+        kind: {
+            shown: printer
+            for printers in (formatter.type_printers, formatter.deferred_printers)
+            for shown, printer in printers.items()
+            if _is_own(printer) or getattr(shown, "__module__", "") == _MAIN
+        }
+        for kind, formatter in formatters.items()
+    }
+    return {kind: printers for kind, printers in found.items() if printers}
+
+
+def _is_own(printer: Any) -> bool:
+    """Say whether the notebook gave a function, not a library: bound methods of texts are taken for the notebook's."""
+    return getattr(printer, "__module__", None) == _MAIN or isinstance(
+        getattr(printer, "__self__", None), str
+    )
+
+
+def _put_printers(printers: dict[str, dict[Any, Any]], start: Start) -> None:
+    formatters = running_shell().display_formatter.formatters
+    for kind in {*_printers(start), *printers}:
+        formatter = formatters[kind]
+        gone = set(_printers(start).get(kind, ())) - set(printers.get(kind, ()))
+        for shown in gone:
+            _table(formatter, shown).pop(shown)
+        for shown, printer in printers.get(kind, {}).items():
+            _table(formatter, shown)[shown] = printer
+
+
+def _table(formatter: Any, shown: Any) -> dict[Any, Any]:
+    table: dict[Any, Any] = (
+        formatter.deferred_printers if isinstance(shown, tuple) else formatter.type_printers
+    )
+    return table
+
+
+def _magics(_: Start) -> dict[str, Any]:
+    running = running_shell()
+    if running is None:
+        return {}
+    known = running.magics_manager.magics
+    found: dict[str, Any] = {
+        kind: {
+            name: magic for name, magic in known[kind].items() if getattr(magic, "__module__", "") == _MAIN
+        }
+        for kind in ("line", "cell")
+    }
+    found["alias"] = {name: (kind, target) for kind, name, target in _alias_magics(known)}
+    found["command"] = sorted(running.alias_manager.aliases)
+    return found
+
+
+def _alias_magics(known: Any) -> Iterator[tuple[str, str, tuple[str, str, Any]]]:
+    for kind in ("line", "cell"):
+        for name, magic in known[kind].items():
+            if type(magic).__name__ == "MagicAlias":
+                yield kind, f"{kind} {name}", (name, magic.magic_name, magic.magic_params)
+
+
+def _put_magics(magics: dict[str, Any], start: Start) -> None:
+    running, now = running_shell(), _magics(start)
+    if not (magics and now):
+        return
+    manager = running.magics_manager
+    for kind in ("line", "cell"):
+        for name in now[kind].keys() - magics[kind].keys():
+            del manager.magics[kind][name]
+        manager.magics[kind].update(magics[kind])
+    for name, (kind, (alias, target, params)) in magics["alias"].items():
+        if name not in now["alias"]:
+            manager.register_alias(alias, target, kind, params)
+    for name, command in magics["command"]:
+        if (name, command) not in now["command"]:
+            running.alias_manager.define_alias(name, command)
+
+
+def _history(start: Start) -> dict[str, list[str]]:
+    """Return the folders that ``%cd -`` and ``%popd`` go back to, relative to the notebook's."""
+    running = running_shell()
+    if running is None:
+        return {}
+    home = running.home_dir
+    stack = [path.replace("~", home, 1) for path in running.dir_stack]
+    places = {"stack": stack, "history": [str(path) for path in running.user_ns.get("_dh", ())]}
+    return {kind: [os.path.relpath(path, start.root) for path in paths] for kind, paths in places.items()}
+
+
+def _put_history(folders: dict[str, list[str]], start: Start) -> None:
+    running = running_shell()
+    if running is None:
+        return
+    absolute = {kind: [_path(start.root, path) for path in paths] for kind, paths in folders.items()}
+    home = running.home_dir
+    running.dir_stack[:] = [path.replace(home, "~") for path in absolute["stack"]]
+    running.user_ns["_dh"][:] = absolute["history"]
+
+
+def _path(root: str, relative: str) -> str:
+    return os.path.normpath(os.path.join(root, relative))  # noqa: PTH118 - it may lead up
+
+
+FACETS = (
+    Facet("<shell options>", "IPython", _options, _put_options,
+          words=frozenset({"precision", "config", "pprint", "xmode", "autocall", "automagic", "autoawait", "colors",
+                           "ast_node_interactivity", "active_types", *_TEXT_OPTIONS})),
+    Facet("<inline figures' options>", "matplotlib_inline.config", _inline_options, _put_inline_options,
+          words=frozenset({"InlineBackend", "set_matplotlib_close"})),
+    Facet("<display formatters>", "IPython", _printers, _put_printers,
+          words=frozenset({"for_type", "for_type_by_name", "type_printers", "deferred_printers"})),
+    Facet("<magics>", "IPython", _magics, _put_magics,
+          words=frozenset({"register_line_magic", "register_cell_magic", "register_line_cell_magic", "alias",
+                           "register_magic_function", "alias_magic", "unalias", "define_alias"})),
+    Facet("<folders' history>", "IPython", _history, _put_history,
+          words=frozenset({"cd", "pushd", "popd", "dirs", "dhist"})),
+)  # fmt: skip
