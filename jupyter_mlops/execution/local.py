@@ -55,11 +55,6 @@ class Local:
             self._warm = WarmKernels(self._environment, folder, log, self._kernels)
         self._close = weakref.finalize(self, _close, self._warm, self._kernels)
 
-    def begin(self) -> None:
-        """Start what the first stage will need, so that it boots while the run does something else."""
-        if self._warm is not None:
-            self._warm.begin()
-
     def notebook(self, stage: str) -> Path:
         """Return where a stage's executed notebook goes."""
         return self.folder / PRODUCTS / f"{stage}.ipynb"

@@ -29,7 +29,6 @@ pytestmark = [
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Local]:
     found = Local(tmp_path, {})
-    found.begin()
     yield found
     found.close()
 

@@ -7,7 +7,6 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.execution.warm.forkserver import ForkServer, NotWarmError, UnfitError, interpreter
-from jupyter_mlops.execution.warm.imports import Needs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,10 +14,10 @@ if TYPE_CHECKING:
 
     from jupyter_mlops.execution.kernels import Kernels
     from jupyter_mlops.execution.warm.forkserver import WarmProcess
+    from jupyter_mlops.execution.warm.imports import Needs
 
 WARM = "warm"
 # ipykernel's own kernelspec; another one that only adds flags to the interpreter gets a server of its own.
-STOCK_ARGV = ("python", "-m", "ipykernel_launcher", "-f", "{connection_file}")
 # Each try leaves out one more import statement that isn't fit.
 _TRIES = 6
 
@@ -53,11 +52,6 @@ class WarmKernels:
         if interpreter(kernel_argv) is None:
             return "its kernel is not this Python's own"
         return needs.stock or self._broken
-
-    def begin(self) -> None:
-        """Start a server, so that it boots while the run does something else."""
-        if not self.obstacle(STOCK_ARGV, Needs()):
-            self._server(STOCK_ARGV, bare=False)
 
     def fork(self, kernel_argv: Sequence[str], needs: Needs, **order: Any) -> tuple[WarmProcess, str]:
         """Return a kernel that listens, and in which words the record tells it.
