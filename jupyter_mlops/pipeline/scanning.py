@@ -14,6 +14,8 @@ EVERYTHING = frozenset(
     {"who", "whos", "who_ls", "reset", "reset_selective", "xdel", "store", "psearch", "macro"}
 )
 _LAZY = frozenset({"get", "pop", "setdefault", "update", "__getitem__", "__contains__", "__setitem__"})
+# By which name the cells that ``compile`` adds know the hand-off.
+_OURS = "_mlops"
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _STORES_NAME = "__module__"
 
@@ -89,4 +91,6 @@ def _is_lookup(call: ast.Call, parent: ast.AST | None) -> bool:
             return attribute in _LAZY
         case ast.Compare(ops=[ast.In() | ast.NotIn()], comparators=[right]):
             return right is call
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=receiver))):
+            return receiver == _OURS
     return False
