@@ -12,6 +12,7 @@ from jupyter_mlops.pipeline.memory import Roots, shared_roots
 from jupyter_mlops.pipeline.messages import mend_for, named_kind
 from jupyter_mlops.pipeline.pickling import Pickled, Scope, class_name, is_atom, pickled
 from jupyter_mlops.pipeline.product import NOT_KEPT, Tombstone
+from jupyter_mlops.pipeline.sameness import Sameness
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -210,7 +211,8 @@ class Leaving:
         again = self._pickled(values, group, self._same_roots(values, roots))
         if again.digest == made.digest:
             return True
-        return all(equal(fresh[name], self._values[name]) for name in group)
+        same = Sameness(lambda value: pickled(value, self.scope).digest)
+        return bool(made.memory.owned) and same(values, [self._values[name] for name in group])
 
     def _same_roots(self, values: list[Any], roots: Roots) -> Roots:
         return shared_roots([pickled(value, self.scope).memory for value in values]) if roots else roots
@@ -219,23 +221,3 @@ class Leaving:
         target = restoring.Target(self.namespace, self.above.setup)
         with restoring.restoring_into(target):
             return restoring.setup_object(path)
-
-
-def equal(before: Any, now: Any) -> bool:
-    """Compare two values whose pickles differ: pandas regroups its columns when it is only read."""
-    if type(before) is not type(now):
-        return False
-    try:
-        if hasattr(before, "equals"):
-            return bool(before.equals(now)) and _labels(before) == _labels(now)
-        same = before == now
-        return bool(same.all()) if hasattr(same, "all") else bool(same)
-    except Exception:  # noqa: BLE001 - a value's own comparison may raise anything
-        return False
-
-
-def _labels(value: Any) -> Any:
-    """Return what ``equals`` of pandas passes over: names, attributes, flags."""
-    axes = [(type(axis), tuple(axis.names), str(axis.dtype)) for axis in getattr(value, "axes", ())]
-    flags = getattr(value, "flags", None)
-    return axes, getattr(value, "name", None), getattr(value, "attrs", None), str(flags)

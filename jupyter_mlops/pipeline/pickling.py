@@ -8,6 +8,7 @@ function is bound to the namespace it is restored in, so that it sees what is re
 
 from __future__ import annotations
 
+import copyreg
 import functools
 import gc
 import io
@@ -30,7 +31,7 @@ from cloudpickle.cloudpickle import _DYNAMIC_CLASS_TRACKER_BY_ID as _CLASSES_BY_
 from cloudpickle.cloudpickle import _DYNAMIC_CLASS_TRACKER_LOCK as _CLASS_LOCK
 from cloudpickle.cloudpickle import _code_reduce as reduce_code
 
-from jupyter_mlops.pipeline import restoring, tensors
+from jupyter_mlops.pipeline import caches, exact, restoring, tensors
 from jupyter_mlops.pipeline.memory import (
     Memory,
     Roots,
@@ -48,7 +49,8 @@ PROTOCOL = 5
 MAIN = "__main__"
 # Smaller buffers are not worth a place of their own in the file.
 SMALLEST_BUFFER = 4096
-_Cached = type(functools.lru_cache(len))
+# The cached functions whose contents are being tried.
+_tried: set[int] = set()
 _Reduced = Any
 NO_ROOTS = Roots()
 
@@ -71,7 +73,7 @@ class Pickled:
     """Hold a value's pickle, and what was met on the way.
 
     ``objects`` are the mutable objects in it by id (they stay alive as long as this does, so no id is given twice),
-    ``memory`` its arrays, ``classes`` the notebook's classes that it refers to by name.
+    ``memory`` its arrays, ``classes`` the notebook's classes that it refers to by name, ``notes`` what to warn of.
     """
 
     data: bytes
@@ -80,6 +82,7 @@ class Pickled:
     objects: Mapping[int, Any]
     memory: Memory
     classes: tuple[type, ...]
+    notes: tuple[str, ...] = ()
 
 
 def pickled(value: Any, scope: Scope, *, expand: tuple[type, ...] = (), roots: Roots = NO_ROOTS) -> Pickled:
@@ -96,9 +99,22 @@ def pickled(value: Any, scope: Scope, *, expand: tuple[type, ...] = (), roots: R
     """
     file = io.BytesIO()
     pickler = Pickler(file, scope, expand=expand, roots=roots)
-    pickler.dump(value)
-    data = file.getbuffer()
-    digest = xxhash.xxh3_128(data)
+    try:
+        pickler.dump(value)
+        memo = pickler.memo.copy()
+        is_exact = not exact.is_wanted(file.getvalue(), memo)
+    except Exception:
+        is_exact = not exact.is_wanted(b"", pickler.memo.copy())
+        if is_exact:
+            raise
+    met: Mapping[int, Any] = {}
+    if not is_exact:
+        memo = {}  # it holds what it met
+        file = io.BytesIO()
+        pickler = ExactPickler(file, scope, expand=expand, roots=roots)
+        pickler.dump(value)
+        memo, met = pickler.memo.copy(), pickler.persistent_id.met
+    digest = xxhash.xxh3_128(file.getbuffer())
     for raw, counts in pickler.buffers:
         if counts:
             digest.update(raw.nbytes.to_bytes(8, "little"))
@@ -107,9 +123,10 @@ def pickled(value: Any, scope: Scope, *, expand: tuple[type, ...] = (), roots: R
         data=file.getvalue(),
         buffers=tuple(raw for raw, _ in pickler.buffers),
         digest=digest.hexdigest(),
-        objects=_mutable(pickler.memo.copy(), pickler.memory),
+        objects={**_mutable(memo, pickler), **met},
         memory=pickler.memory,
         classes=tuple(pickler.classes),
+        notes=tuple(pickler.notes),
     )
 
 
@@ -139,6 +156,9 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
         self.buffers: list[tuple[memoryview, bool]] = []
         self.memory = Memory()
         self.classes: dict[type, None] = {}
+        self.notes: list[str] = []
+        # The dicts of attributes that only their objects hold.
+        self.states: set[int] = set()
 
     def reducer_override(self, obj: Any) -> _Reduced:
         """Reduce what needs more than cloudpickle does."""
@@ -182,7 +202,16 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
             return _stream(obj)
         elif isinstance(obj, logging.Handler):
             return _handler(obj)
-        return NotImplemented
+        plain = _holds_attributes(kind) and kind not in copyreg.dispatch_table
+        return self._attributes(obj) if plain else NotImplemented
+
+    def _attributes(self, obj: Any) -> _Reduced:
+        """Let an object whose attributes are a dict that others hold too have that dict."""
+        if not is_held_elsewhere(obj):
+            self.states.add(id(vars(obj)))
+            return NotImplemented
+        make, arguments, state, *items = obj.__reduce_ex__(PROTOCOL)
+        return make, arguments, state, *items, restoring.set_dict
 
     def _function(self, function: types.FunctionType) -> _Reduced:
         if function.__globals__ is not self._scope.namespace:
@@ -207,7 +236,26 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
     def _cache(self, cached: Any) -> _Reduced:
         if not defined_here(cached):
             return NotImplemented
-        return restoring.restore_cached, (cached.__wrapped__, *cached.cache_parameters().values())
+        arguments = (cached.__wrapped__, *cached.cache_parameters().values())
+        if not cached.cache_info().misses:
+            return restoring.restore_cached, arguments
+        return restoring.restore_cached, arguments, caches.Kept(cached), None, None, caches.fill
+
+    def _kept(self, kept: caches.Kept) -> _Reduced:
+        """Reduce what a cached function keeps to nothing where it can't be pickled: the function runs again."""
+        found = caches.contents(kept.cached)
+        if id(kept.cached) in _tried:
+            return caches.Contents, ()
+        _tried.add(id(kept.cached))
+        try:
+            pickled(found, self._scope)
+        except Exception as error:  # noqa: BLE001 - a value's own code runs, and may raise anything
+            name = getattr(kept.cached, "__qualname__", "a function")
+            self.notes.append(f"what {name} has cached can't be passed on, so it will run again: {error}")
+            return caches.Contents, ()
+        finally:
+            _tried.discard(id(kept.cached))
+        return caches.Contents, (found.calls, found.hits, found.misses)
 
     def _text(self, text: _CellText) -> _Reduced:
         # It is for tracebacks; a comment in it is no change.
@@ -256,8 +304,17 @@ _REDUCERS: dict[type, Callable[[Pickler, Any], _Reduced]] = {
     memoryview: Pickler._memoryview,  # noqa: SLF001 - likewise
     types.CodeType: Pickler._code,  # noqa: SLF001 - likewise
     _CellText: Pickler._text,  # noqa: SLF001 - likewise
-    _Cached: Pickler._cache,  # noqa: SLF001 - likewise
+    caches.Cached: Pickler._cache,  # noqa: SLF001 - likewise
+    caches.Kept: Pickler._kept,  # noqa: SLF001 - likewise
 }
+
+
+class ExactPickler(Pickler):
+    """Pickle what the other doesn't take exactly, at the price of a question about each object."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self.persistent_id = exact.Marks()
+        super().__init__(*arguments, **options)
 
 
 # Objects that there is one of in each process: a variable may hold them, or a method of theirs.
@@ -271,7 +328,7 @@ _WELL_KNOWN_BY_NAME = {
 }
 
 
-class Unpickler(pickle.Unpickler):
+class Unpickler(exact.Unpickler):
     """Unpickle into a namespace: what a pickle names in ``__main__`` is looked up there."""
 
     def find_class(self, module: str, name: str) -> Any:
@@ -306,7 +363,7 @@ def _handler(handler: logging.Handler) -> _Reduced:
 
 def defined_here(value: Any) -> bool:
     """Say whether a function or class was defined in a cell."""
-    is_definition = isinstance(value, type | types.FunctionType | _Cached)
+    is_definition = isinstance(value, type | types.FunctionType | caches.Cached)
     return is_definition and getattr(value, "__module__", None) == MAIN
 
 
@@ -328,7 +385,41 @@ def function_state(function: types.FunctionType) -> dict[str, Any]:
     names = ("__defaults__", "__kwdefaults__", "__module__", "__qualname__", "__doc__", "__annotations__")
     if sys.version_info >= (3, 12):
         names = (*names, "__type_params__")
-    return {**{name: getattr(function, name) for name in names}, "__dict__": vars(function).copy()}
+    state = {name: getattr(function, name) for name in names}
+    # Copies: two variables that hold one function needn't be kept together for dicts that nobody changes in place.
+    copies = {name: dict(state[name]) for name in _DICTS if state[name] is not None}
+    return {**state, **copies, "__dict__": vars(function).copy()}
+
+
+@functools.cache
+def _holds_attributes(kind: Any) -> bool:
+    """Say whether pickle takes of a class's instances a dict of attributes, and nothing else."""
+    plain = all(
+        getattr(kind, name) is getattr(object, name)
+        for name in ("__reduce__", "__reduce_ex__", "__getstate__")
+    )
+    known = kind in cloudpickle.Pickler.dispatch_table or hasattr(kind, "__setstate__")
+    return plain and kind.__dictoffset__ != 0 and not known and not _has_slots(kind)
+
+
+def _has_slots(kind: Any) -> bool:
+    return any(vars(base).get("__slots__") for base in kind.__mro__)
+
+
+def is_held_elsewhere(obj: Any) -> bool:
+    """Say whether something else refers to the dict of an object's attributes."""
+    return _holders(obj) > _ALONE
+
+
+def _holders(obj: Any) -> int:
+    return sys.getrefcount(vars(obj))
+
+
+class _Plain:
+    pass
+
+
+_ALONE = _holders(_Plain())
 
 
 @functools.cache
@@ -344,19 +435,21 @@ def is_atom(value: Any) -> bool:
     return kind in _ATOMS or isinstance(value, type) or _is_fixed_kind(kind)
 
 
-def _mutable(memo: dict[int, tuple[int, Any]], memory: Memory) -> dict[int, Any]:
+def _mutable(memo: dict[int, tuple[int, Any]], pickler: Pickler) -> dict[int, Any]:
     """Return those of the objects that were met that sharing shows in: what can't change may as well be two."""
-    owned = memory.owned
+    owned, states = pickler.memory.owned, pickler.states
     return {
         key: obj
         for key, (_, obj) in memo.items()
-        if type(obj) not in _FIXED and key not in owned and not _is_fixed(obj)
+        if type(obj) not in _FIXED and key not in owned and key not in states and not _is_fixed(obj)
     }
 
 
 def _is_fixed(obj: Any) -> bool:
     if type(obj) is types.FunctionType:
         return not vars(obj) or obj.__module__ != MAIN
+    if type(obj) is caches.Cached:
+        return not defined_here(obj)
     return is_atom(obj)
 
 
@@ -398,8 +491,8 @@ _FIXED = _ATOMS | {
     frozenset,
     slice,
     pickle.PickleBuffer,
-    _Cached,
     LiveGlobals,
     _CellText,
 }
+_DICTS = ("__annotations__", "__kwdefaults__")
 _FIXED_MODULES = frozenset({"pyarrow"})

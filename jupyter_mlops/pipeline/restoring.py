@@ -195,6 +195,11 @@ def set_attributes(value: Any, attributes: dict[str, Any]) -> None:
         vars(value).update(attributes)
 
 
+def set_dict(value: Any, attributes: dict[str, Any]) -> None:
+    """Let an object have a dict of attributes that others hold too."""
+    object.__setattr__(value, "__dict__", attributes)
+
+
 def view_of(
     root: Any, start: int, shape: tuple[int, ...], strides: tuple[int, ...], dtype: Any, writeable: bool
 ) -> Any:
