@@ -18,6 +18,7 @@ class Start:
     root: str = ""
     environment: tuple[tuple[str, str], ...] = ()
     path: tuple[str, ...] = ()
+    modules: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -43,4 +44,6 @@ def module(name: str) -> Any:
 
 def start_of(root: str) -> Start:
     """Take note of the process before the notebook's own code runs."""
-    return Start(root=root, environment=tuple(os.environ.items()), path=tuple(sys.path))
+    return Start(
+        root=root, environment=tuple(os.environ.items()), path=tuple(sys.path), modules=frozenset(sys.modules)
+    )

@@ -6,14 +6,26 @@ import importlib.abc
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.pipeline.facets import FACETS
+from jupyter_mlops.pipeline.module_state import (
+    MODULE,
+    ModuleState,
+    attribute,
+    has_owner,
+    is_local,
+    is_local_file,
+    new_modules,
+    prefixes,
+)
 from jupyter_mlops.pipeline.pickling import Scope, pickled
 from jupyter_mlops.records.run import Pull
 
 if TYPE_CHECKING:
     import types
+    from collections.abc import Callable
     from importlib.machinery import ModuleSpec
 
     from jupyter_mlops.pipeline.above import Above
@@ -41,28 +53,45 @@ class ProcessState:
     start: Start
     words: frozenset[str] = frozenset()
     unkept: set[str] = field(default_factory=set)
+    _modules: dict[str, ModuleState] = field(default_factory=dict)
+    _facets: tuple[Facet, ...] = FACETS
     _before: dict[str, str] = field(default_factory=dict)
     _pulls: dict[str, Pull] = field(default_factory=dict)
     _hook: _Hook | None = None
 
     def begin(self) -> None:
         """Restore what belongs to modules that are imported already, and wait for the others."""
+        self._facets = (*FACETS, *(attribute(word) for word in sorted(self.words) if "." in word))
         waiting: dict[str, list[Facet]] = {}
-        for facet in FACETS:
-            if facet.module in sys.modules:
+        for facet in self._facets:
+            if self._is_there(facet):
                 self._restore(facet)
             else:
-                waiting.setdefault(facet.module, []).append(facet)
-        if waiting:
-            self._hook = _Hook(waiting, self._restore)
-            sys.meta_path.insert(0, self._hook)
+                places = [facet.module] if facet in FACETS else prefixes(facet.module)
+                for place in places:
+                    waiting.setdefault(place, []).append(facet)
+        for name in new_modules(self.start.modules, self.start.root):
+            self._restore_module(name)
+        self._hook = _Hook(waiting, self._imported, self.start.root)
+        sys.meta_path.insert(0, self._hook)
+
+    def _is_there(self, facet: Facet) -> bool:
+        return facet.module in sys.modules if facet in FACETS else has_owner(facet)
+
+    def _imported(self, module: str, facets: list[Facet]) -> None:
+        """Restore what a module has that has just been imported."""
+        for facet in facets:
+            if facet.name not in self._before and self._is_there(facet):
+                self._restore(facet)
+        if is_local(sys.modules.get(module), self.start.root):
+            self._restore_module(module)
 
     def end(self) -> dict[str, Any]:
         """Return the state that this stage changed; what it depended on is noted with its other pulls."""
         if self._hook is not None and self._hook in sys.meta_path:
             sys.meta_path.remove(self._hook)
         changed = {}
-        for facet in FACETS:
+        for facet in self._facets:
             before = self._before.get(facet.name)
             if before is None:
                 continue
@@ -74,20 +103,41 @@ class ProcessState:
                 continue
             if is_changed:
                 changed[facet.name] = value
-            if facet.drawn and not is_changed:
-                continue
-            if facet.name in self._pulls:
-                self.above.pulls[facet.name] = self._pulls[facet.name]
-            else:
-                self.above.absent.add(facet.name)
+            if not facet.drawn or is_changed:
+                self._note(facet.name)
+        for name, module in self._modules.items():
+            state = module.changed()
+            if state:
+                changed[MODULE.format(name)] = state
+            self._note(MODULE.format(name))
         return changed
 
+    def _note(self, name: str) -> None:
+        """Note which version of some state this stage began with."""
+        if name in self._pulls:
+            self.above.pulls[name] = self._pulls[name]
+        else:
+            self.above.absent.add(name)
+
+    def _restore_module(self, name: str) -> None:
+        state = self._modules[name] = ModuleState(sys.modules[name], self._digest)
+        self._take(MODULE.format(name), state.put)
+
+    def _take(self, name: str, put: Callable[[Any], None]) -> None:
+        if not isinstance(self.above.find(name), Pull):
+            return
+        try:
+            value = self.above.take(name)
+        except KeyError:
+            return  # what imports the module is this value's own pickle
+        put(value)
+        pull = self.above.pulls.pop(name, None)
+        if pull is not None:
+            self._pulls[name] = pull
+
     def _restore(self, facet: Facet) -> None:
-        if self._is_said(facet) and isinstance(self.above.find(facet.name), Pull):
-            facet.put(self.above.take(facet.name), self.start)
-            pull = self.above.pulls.pop(facet.name, None)
-            if pull is not None:
-                self._pulls[facet.name] = pull
+        if self._is_said(facet):
+            self._take(facet.name, lambda value: facet.put(value, self.start))
         self._before[facet.name] = self._digest(facet.get(self.start))
 
     def _is_said(self, facet: Facet) -> bool:
@@ -101,23 +151,24 @@ class ProcessState:
 
 
 class _Hook(importlib.abc.MetaPathFinder):
-    """Call back when a module has been imported."""
+    """Call back when a module has been imported that is waited for, or that is the notebook's own."""
 
-    def __init__(self, waiting: dict[str, list[Facet]], restore: Any) -> None:
+    def __init__(self, waiting: dict[str, list[Facet]], imported: Any, root: str) -> None:
         self._waiting = waiting
-        self._restore = restore
+        self._imported = imported
+        self._root = root
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
     ) -> ModuleSpec | None:
         """Find a module as the others do, and wrap its loader."""
-        if fullname not in self._waiting:
-            return None
-        facets = self._waiting.pop(fullname)
-        for finder in sys.meta_path:
-            spec = finder.find_spec(fullname, path, target) if finder is not self else None
-            if spec is not None and spec.loader is not None:
-                _call_after(spec.loader, lambda: [self._restore(facet) for facet in facets])
+        for finder in list(sys.meta_path):
+            find = getattr(finder, "find_spec", None) if finder is not self else None
+            spec: ModuleSpec | None = find(fullname, path, target) if find is not None else None
+            if spec is not None:
+                facets = self._waiting.pop(fullname, [])
+                if spec.loader is not None and (facets or is_local_file(spec.origin, self._root)):
+                    _call_after(spec.loader, partial(self._imported, fullname, facets))
                 return spec
         return None
 

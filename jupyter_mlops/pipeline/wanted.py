@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
+from jupyter_mlops.notebook.patches import patched
 from jupyter_mlops.notebook.syntax import parse
 from jupyter_mlops.notebook.tags import untagged
 from jupyter_mlops.pipeline.bindings import top_level_names
@@ -124,11 +125,15 @@ class Words:
         return sorted(name for name in bound if hasattr(builtins, name))
 
     def state_words(self, stages: Iterable[Stage] | None = None) -> list[str]:
-        """Return the words of stages, all where none are given, that say that they care for the process's state."""
+        """Return the words of stages, all where none are given, that say that they care for the process's state.
+
+        Attributes of modules that they set are among them, as dotted names.
+        """
         from jupyter_mlops.pipeline.facets import FACETS
 
-        said = words((*self.setup, *self.texts(self.pipeline.stages if stages is None else stages)))
-        return sorted(said & {word for facet in FACETS for word in facet.words})
+        texts = (*self.setup, *self.texts(self.pipeline.stages if stages is None else stages))
+        known = {word for facet in FACETS for word in facet.words}
+        return sorted((words(texts) & known) | patched(texts))
 
     def unsaid(self) -> list[str]:
         """Return the pseudo-variables of state that no code of the notebook cares for."""
