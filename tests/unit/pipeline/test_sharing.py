@@ -133,3 +133,10 @@ def test_tensors_of_other_kinds_come_back_as_they_were() -> None:
     ]
     for before, after in zip(kinds, there(kinds), strict=True):
         assert (type(after), repr(after)) == (type(before), repr(before))
+
+
+def test_two_that_hold_one_function_are_two_components() -> None:
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    exec("def double(x: int, *, by: int = 2): return x * by", namespace)  # noqa: S102 - a cell's function is needed
+    alone, held = (pickled(value, Scope(namespace)) for value in (namespace["double"], [namespace["double"]]))
+    assert not set(alone.objects) & set(held.objects)
