@@ -17,13 +17,12 @@ if TYPE_CHECKING:
     from jupyter_mlops.execution.warm.imports import Needs
 
 WARM = "warm"
-# ipykernel's own kernelspec; another one that only adds flags to the interpreter gets a server of its own.
 # Each try leaves out one more import statement that isn't fit.
 _TRIES = 6
 
 
 class WarmKernels:
-    """Give out kernels that are forks; servers start when first needed, or ``begin`` says so.
+    """Give out kernels that are forks; servers start when first needed.
 
     Args:
         environment: what servers start with, and so what imports see.
