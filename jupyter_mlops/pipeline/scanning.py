@@ -22,9 +22,10 @@ _STORES_NAME = "__module__"
 
 @dataclass
 class Needs:
-    """Say what a cell needs first: these names, or everything."""
+    """Say what a cell needs first: these names, or everything; ``paths`` are its dotted names."""
 
     names: set[str] = field(default_factory=set)
+    paths: set[tuple[str, ...]] = field(default_factory=set)
     everything: bool = False
     patches_builtins: bool = False
 
@@ -52,6 +53,8 @@ def _visit(node: ast.AST, found: Needs, parent: ast.AST | None, *, in_function: 
         if isinstance(node.ctx, ast.Del) or (in_class and isinstance(node.ctx, ast.Load)):
             found.names.add(node.id)
         found.patches_builtins |= node.id in ("builtins", "__builtins__", "__builtin__")
+    elif isinstance(node, ast.Attribute):
+        found.paths |= _path(node)
     elif isinstance(node, ast.Import | ast.ImportFrom):
         found.patches_builtins |= any(alias.name == "builtins" for alias in node.names)
     elif isinstance(node, ast.ExceptHandler) and node.name:
@@ -68,6 +71,15 @@ def _visit(node: ast.AST, found: Needs, parent: ast.AST | None, *, in_function: 
             in_function=in_function or isinstance(node, _FUNCTIONS),
             in_class=isinstance(node, ast.ClassDef) or (in_class and not isinstance(node, _FUNCTIONS)),
         )
+
+
+def _path(node: ast.Attribute) -> set[tuple[str, ...]]:
+    """Return what a dotted name consists of, as the only one of a set; nothing where it isn't one."""
+    parts, inner = [node.attr], node.value
+    while isinstance(inner, ast.Attribute):
+        parts.append(inner.attr)
+        inner = inner.value
+    return {(inner.id, *reversed(parts))} if isinstance(inner, ast.Name) else set()
 
 
 def _goes_through_all(call: ast.Call, parent: ast.AST | None, *, in_function: bool) -> bool:

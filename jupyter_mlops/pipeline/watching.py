@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import builtins
+import importlib.util
 import re
 import string
 import sys
 import types
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.pipeline import scanning
@@ -32,6 +33,7 @@ class Watcher:
     namespace: Namespace
     above: Above
     _looks_at_words: bool = False
+    _paths: set[tuple[str, ...]] = field(default_factory=set)
 
     def visit(self, tree: ast.AST) -> ast.AST:
         """Look at a cell's tree, which magics like ``%time`` hand in too."""
@@ -43,12 +45,17 @@ class Watcher:
             self.namespace.give_back()
         self._forget_patched()
         self.above.take_all(sorted(needs.names))
+        self._paths |= needs.paths
+        for name, *parts in needs.paths:
+            _import_parts(dict.get(self.namespace, name), parts)
         return tree
 
     def look_at(self, value: Any) -> None:
-        """Take what class bodies read in a function that came from above or from a setup cell."""
+        """Look at what came from above or from a setup cell: functions, whose class bodies read names, and packages."""
         if type(value) is types.FunctionType:
             self.above.take_all(sorted(scanning.class_names(value.__code__)))
+        for _, *parts in self._paths if type(value) is types.ModuleType else ():
+            _import_parts(value, parts)
 
     def look_at_words(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Take what words as code read, an audit hook: inside of a function ``eval`` doesn't ask the namespace."""
@@ -69,6 +76,19 @@ class Watcher:
                 del self.namespace.borrowed[name]
                 if dict.get(self.namespace, name) is value:
                     del self.namespace[name]
+
+
+def _import_parts(package: Any, parts: list[str]) -> None:
+    """Import the parts of a package that a stage names: in the notebook some import above did so by the by."""
+    for part in parts:
+        if type(package) is not types.ModuleType or not hasattr(package, "__path__"):
+            return
+        name = f"{package.__name__}.{part}"
+        if not hasattr(package, part):
+            if importlib.util.find_spec(name) is None:
+                return
+            importlib.import_module(name)
+        package = getattr(package, part)
 
 
 _watcher: Watcher | None = None

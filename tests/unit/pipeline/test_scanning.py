@@ -48,3 +48,12 @@ def test_a_function_s_class_bodies_read_globals() -> None:
     names = class_names(namespace["f"].__code__)  # type: ignore[attr-defined]
     assert "limit" in names
     assert "other" not in names
+
+
+def test_dotted_names() -> None:
+    assert needs_of(ast.parse("a.b.c(d.e)\nf().g\nh.i = 1")).paths >= {
+        ("a", "b", "c"),
+        ("d", "e"),
+        ("h", "i"),
+    }
+    assert not any("g" in path for path in needs_of(ast.parse("f().g")).paths)
