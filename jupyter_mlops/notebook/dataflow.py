@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from jupyter_mlops.errors import DataflowError
-from jupyter_mlops.notebook import graph, known, refusals
+from jupyter_mlops.notebook import graph, interleaving, known, refusals
 from jupyter_mlops.notebook.collecting import collect_later
 from jupyter_mlops.notebook.machine import Machine
 from jupyter_mlops.notebook.memory import NO_OBJECTS, Found
@@ -85,6 +85,8 @@ def examined(notebook: Notebook) -> Examined:
     stages, reasons = graph.stages(made, versions)
     cycles = graph.all_cycles(made, versions, stages, reasons)
     findings = [*made.findings, *versions.findings, *cycles, *refusals.of(made, versions, cycles)]
+    if not findings:  # these are about pairs that variables let be
+        findings = list(interleaving.findings(made, stages))
     pipeline = Pipeline(
         notebook=notebook.name,
         params=made.params,

@@ -271,11 +271,29 @@ class Expressions:
         for text in texts:
             if not (isinstance(text, ast.Constant) and isinstance(text.value, str)):
                 continue
-            if path == ("eval",):
-                self._soft_names(text.value, node.lineno)
+            if path in (("eval",), ("exec",)):
+                self._code_in_text(node, text.value, path[0])
             elif path[-1:] in (("query",), ("eval",)):
                 for name in _at_name.findall(text.value):
                     self._soft(name, node.lineno)
+
+    def _code_in_text(self, node: ast.Call, text: str, mode: str) -> None:
+        """Emit what words as code do; in a namespace of their own, or a function, that is no more than reading."""
+        try:
+            body = ast.parse(text.strip() if mode == "eval" else text).body
+        except (SyntaxError, ValueError):
+            return
+        inner = [each for statement in body for each in ast.walk(statement)]
+        if len(node.args) > 1 or node.keywords or self.scope.kind != "module":
+            for each in inner:
+                if mode == "eval" and isinstance(each, ast.Name):
+                    self._soft(each.id, node.lineno)
+            return
+        for each in inner:
+            for place in ("lineno", "end_lineno"):
+                if hasattr(each, place):
+                    setattr(each, place, node.lineno)
+        self.block(body)
 
     def _soft(self, name: str, line: int) -> None:
         self.out.append(Use(self.scope.resolve(name), line, soft=True))
