@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import builtins
 import threading
+import weakref
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from jupyter_mlops.errors import HandoffError
 from jupyter_mlops.pipeline import restoring
 from jupyter_mlops.pipeline.pickling import Unpickler
-from jupyter_mlops.pipeline.product import Tombstone, latest
+from jupyter_mlops.pipeline.product import NOT_KEPT, Tombstone, latest
 from jupyter_mlops.records.run import Pull
 
 if TYPE_CHECKING:
@@ -27,12 +28,32 @@ def is_pseudo(name: str) -> bool:
 
 @dataclass(frozen=True)
 class Taken:
-    """A value as it was taken, and the component it came with; ``digest`` is its own after that, where one is needed."""
+    """A value as it was taken, and the component it came with; ``digest`` is its own after that, where one is needed.
 
-    value: Any
+    The stage may let go of a variable's value, and then it is gone: ``held`` gives it as long as it is there.
+    """
+
+    held: Callable[[], Any]
     product: Product
     component: Component
     digest: str = ""
+
+    def is_value(self, value: Any) -> bool:
+        """Say whether a value is the one that was taken."""
+        return self.held() is value
+
+
+_GONE = object()
+
+
+def _held(name: str, value: Any) -> Callable[[], Any]:
+    if is_pseudo(name):
+        return lambda: value
+    try:
+        reference = weakref.ref(value)
+    except TypeError:
+        return lambda: value
+    return lambda: _GONE if reference() is None else reference()
 
 
 @dataclass
@@ -101,7 +122,7 @@ class Above:
             if not is_pseudo(name) and dict.__contains__(self.namespace, name):
                 return dict.__getitem__(self.namespace, name)
             if is_pseudo(name) and name in self.taken:
-                return self.taken[name].value
+                return self.taken[name].held()
             if self.closed or name in self.taken:
                 raise KeyError(name)
             found = self.find(name)
@@ -109,9 +130,11 @@ class Above:
                 self._missed(name)
                 raise KeyError(name)
             if isinstance(found, Tombstone):
+                if name == "__annotations__" and found.why == NOT_KEPT:
+                    raise KeyError(name)  # Python asks for it wherever a name is annotated
                 self._refuse(name, found)
             self._load(name, found)
-            return self.taken[name].value
+            return self.taken[name].held()
 
     def take_all(self, names: Iterable[str]) -> None:
         """Take those of the names that there are; what can't be passed on is left out, for nobody has read it yet."""
@@ -147,11 +170,11 @@ class Above:
                     continue
                 dict.__setitem__(self.namespace, each, value)
             digest = self.fingerprint(value) if has_class and self.fingerprint is not None else ""
-            self.taken[each] = Taken(value, product, component, digest)
+            self.taken[each] = Taken(_held(each, value), product, component, digest)
             self.pulls[each] = Pull(stage=found.stage, digest=component.digest)
         if self.on_value is not None:
             for each in values:
-                self.on_value(self.taken[each].value if each in self.taken else None)
+                self.on_value(self.taken[each].held() if each in self.taken else None)
 
     def unpickle(
         self, product: Product, component: Component, target: restoring.Target | None = None

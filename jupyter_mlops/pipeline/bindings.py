@@ -57,4 +57,6 @@ def _walk(source: str) -> Iterator[tuple[str, int, bool]]:
                 yield (alias.asname or alias.name).partition(".")[0], node.lineno, True
         elif isinstance(node, ast.Lambda):
             continue
+        elif isinstance(node, ast.AnnAssign) and node.simple:
+            yield "__annotations__", node.lineno, True
         pending[:0] = ast.iter_child_nodes(node)

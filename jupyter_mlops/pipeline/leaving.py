@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from jupyter_mlops.pipeline.above import Above
 
-_of_ipython = re.compile(r"_+|_i+|_i?\d+|_[iod]h|_sh|In|Out|get_ipython|exit|quit|_mlops|__\w+__")
+_of_ipython = re.compile(
+    r"_+|_i+|_i?\d+|_[iod]h|_sh|In|Out|get_ipython|exit|quit|_mlops|__(?!annotations__)\w+__"
+)
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ class Leaving:
     def _is_bound(self, name: str, value: Any) -> bool:
         """Say whether the stage bound a name, or bound it anew."""
         if name in self.above.taken:
-            return self.above.taken[name].value is not value
+            return not self.above.taken[name].is_value(value)
         return name not in self.before.values or self.before.values[name] is not value
 
     def _consider(self, name: str, value: Any) -> None:
@@ -149,7 +151,8 @@ class Leaving:
     def _classes(self) -> None:
         """Add the classes that the variables refer to, and those that these refer to."""
         pending = [kind for found in self._found.values() for kind in found.classes]
-        pending += [taken.value for taken in self.above.taken.values() if isinstance(taken.value, type)]
+        taken = [each.held() for each in self.above.taken.values()]
+        pending += [value for value in taken if isinstance(value, type)]
         seen: set[type] = set()
         while pending:
             kind = pending.pop()

@@ -163,7 +163,7 @@ class _Hook(importlib.abc.MetaPathFinder):
     ) -> ModuleSpec | None:
         """Find a module as the others do, and wrap its loader."""
         for finder in list(sys.meta_path):
-            find = getattr(finder, "find_spec", None) if finder is not self else None
+            find = getattr(finder, "find_spec", None) if not isinstance(finder, _Hook) else None
             spec: ModuleSpec | None = find(fullname, path, target) if find is not None else None
             if spec is not None:
                 facets = self._waiting.pop(fullname, [])
