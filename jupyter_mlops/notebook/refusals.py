@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.errors import NotFoundError
-from jupyter_mlops.notebook import known
+from jupyter_mlops.notebook import known, setup_effects
 from jupyter_mlops.notebook.events import bound_names
 from jupyter_mlops.notebook.resources import is_resource, spoken
 from jupyter_mlops.records.pipeline import Diagnostic
@@ -24,6 +24,7 @@ def of(made: Plan, versions: Versions, cycles: Iterable[Diagnostic]) -> list[Dia
     """Return what is wrong with the stages; ``cycles`` are findings that are made already."""
     found = _undefined(made, versions) + _setup_reads(versions) + _unpassable(versions) + _unknown_after(made)
     found += [*_turns(versions, cycles), *_history(made, versions), *_patches(made, versions)]
+    found += setup_effects.findings(made, versions)
     if not made.stages:
         found.append(
             Diagnostic(rule="MLO112", message="there is no stage", mend="tag a code cell: %%mlops stage NAME")
