@@ -97,37 +97,37 @@ def pickled(value: Any, scope: Scope, *, expand: tuple[type, ...] = (), roots: R
     Raises:
         Exception: whatever the value's own code raises when it is pickled.
     """
-    file = io.BytesIO()
-    pickler = Pickler(file, scope, expand=expand, roots=roots)
-    try:
-        pickler.dump(value)
-        memo = pickler.memo.copy()
-        is_exact = not exact.is_wanted(file.getvalue(), memo)
-    except Exception:
-        is_exact = not exact.is_wanted(b"", pickler.memo.copy())
-        if is_exact:
-            raise
-    met: Mapping[int, Any] = {}
-    if not is_exact:
-        memo = {}  # it holds what it met
-        file = io.BytesIO()
-        pickler = ExactPickler(file, scope, expand=expand, roots=roots)
-        pickler.dump(value)
-        memo, met = pickler.memo.copy(), pickler.persistent_id.met
-    digest = xxhash.xxh3_128(file.getbuffer())
+    pickler, memo = _dumped(value, Pickler(scope, expand=expand, roots=roots))
+    if exact.is_wanted(pickler.data, memo):
+        memo = {}  # it holds what it met, and who holds an object's attributes is looked at
+        pickler, memo = _dumped(value, ExactPickler(scope, expand=expand, roots=roots))
+    if pickler.error is not None:
+        raise pickler.error
+    digest = xxhash.xxh3_128(pickler.data)
     for raw, counts in pickler.buffers:
         if counts:
             digest.update(raw.nbytes.to_bytes(8, "little"))
             digest.update(raw)
     return Pickled(
-        data=file.getvalue(),
+        data=pickler.data,
         buffers=tuple(raw for raw, _ in pickler.buffers),
         digest=digest.hexdigest(),
-        objects={**_mutable(memo, pickler), **met},
+        objects=_mutable(memo, pickler),
         memory=pickler.memory,
         classes=tuple(pickler.classes),
         notes=tuple(pickler.notes),
     )
+
+
+def _dumped(value: Any, pickler: Pickler) -> tuple[Pickler, dict[int, tuple[int, Any]]]:
+    """Pickle a value; return the pickler, which has the bytes or the error, and the objects that it met."""
+    try:
+        pickler.dump(value)
+    except Exception as error:  # noqa: BLE001 - it is raised where nothing else helps
+        pickler.error = error
+    memo = pickler.memo.copy()
+    pickler.clear_memo()
+    return pickler, memo
 
 
 class _CellText(str):
@@ -141,13 +141,13 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
 
     def __init__(
         self,
-        file: io.BytesIO,
         scope: Scope,
         *,
         expand: tuple[type, ...] = (),
         roots: Roots = NO_ROOTS,
     ) -> None:
-        super().__init__(file, protocol=PROTOCOL, buffer_callback=self._outside)
+        self._file = io.BytesIO()
+        super().__init__(self._file, protocol=PROTOCOL, buffer_callback=self._outside)
         self._scope = scope
         self._expand = expand
         self._roots = roots
@@ -157,8 +157,15 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
         self.memory = Memory()
         self.classes: dict[type, None] = {}
         self.notes: list[str] = []
-        # The dicts of attributes that only their objects hold.
+        # The dicts of attributes that only their objects hold; what is met that the memo doesn't have.
         self.states: set[int] = set()
+        self.met: dict[int, Any] = {}
+        self.error: Exception | None = None
+
+    @property
+    def data(self) -> bytes:
+        """The pickle."""
+        return self._file.getvalue()
 
     def reducer_override(self, obj: Any) -> _Reduced:
         """Reduce what needs more than cloudpickle does."""
@@ -315,6 +322,7 @@ class ExactPickler(Pickler):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self.persistent_id = exact.Marks()
         super().__init__(*arguments, **options)
+        self.met = self.persistent_id.met
 
 
 # Objects that there is one of in each process: a variable may hold them, or a method of theirs.
@@ -438,7 +446,7 @@ def is_atom(value: Any) -> bool:
 def _mutable(memo: dict[int, tuple[int, Any]], pickler: Pickler) -> dict[int, Any]:
     """Return those of the objects that were met that sharing shows in: what can't change may as well be two."""
     owned, states = pickler.memory.owned, pickler.states
-    return {
+    return pickler.met | {
         key: obj
         for key, (_, obj) in memo.items()
         if type(obj) not in _FIXED and key not in owned and key not in states and not _is_fixed(obj)
