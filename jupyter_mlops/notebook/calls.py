@@ -51,9 +51,6 @@ class Calls:
             if found.kind in ("random", "iterator", "generator"):
                 self.change(found.objects, event.line)
         receiver = None if event.receiver is None else self.find(event.receiver)
-        inner = len(event.path) > 2 and event.path[0] and event.path[-1] in known.SHALLOW  # noqa: PLR2004 - module.attribute.method
-        if inner and receiver is not None and receiver.kind == "module":
-            self.patch(event.path[:-1], event.line)
         if receiver is not None and receiver.kind != "module":
             result = self._method(event, receiver, arguments, keywords)
         else:
@@ -62,10 +59,6 @@ class Calls:
         for effect in self.summaries.effects(event):
             self.touch(effect, event.line)
         return result
-
-    def patch(self, path: tuple[str, ...], line: int) -> None:
-        """Change something inside of a module."""
-        raise NotImplementedError
 
     def touch(self, effect: Effect, line: int) -> None:
         """Read or write what no variable holds."""

@@ -159,15 +159,6 @@ class Opaque:
 
 
 @dataclass(frozen=True, slots=True)
-class Patch:
-    """An attribute of what ``root`` is, or is part of, is set: ``np.foo = …``; ``path`` is its dotted name."""
-
-    root: str
-    path: tuple[str, ...]
-    line: int
-
-
-@dataclass(frozen=True, slots=True)
 class Define:
     """A function comes into being; it may be called from here on."""
 
@@ -194,7 +185,7 @@ class Function:
     is_generator: bool = False
 
 
-Event = Use | Bind | Mutate | Hold | Delete | Call | Branch | Opaque | Define | Patch | Return | Touch
+Event = Use | Bind | Mutate | Hold | Delete | Call | Branch | Opaque | Define | Return | Touch
 
 
 def is_local(name: str) -> bool:

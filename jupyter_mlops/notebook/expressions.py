@@ -20,7 +20,6 @@ from jupyter_mlops.notebook.events import (
     Hold,
     Mutate,
     Opaque,
-    Patch,
     Return,
     Touch,
     Use,
@@ -78,9 +77,6 @@ class Expressions:
                 if isinstance(node, ast.Subscript):
                     self.visit(node.slice)
                 self.change(container, node.lineno, value)
-                path = _path(node if isinstance(node, ast.Attribute) else inner)
-                if path[0] and len(path) > 1:
-                    self.out.append(Patch(self.scope.resolve(path[0]), path, node.lineno))
             case _:
                 self.visit(node)
 

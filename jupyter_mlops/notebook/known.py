@@ -23,11 +23,6 @@ IPYTHON = frozenset(
      "_oh", "_dh", "_exit_code", "_sh"}
 )  # fmt: skip
 HISTORY = frozenset({"_", "__", "___", "_i", "_ii", "_iii", "In", "Out", "_ih", "_oh"})
-# Attributes that hold options or process state, which travels by itself.
-OPTION_OBJECTS = words(
-    "rcParams rcParamsDefault options environ path modules argv stdout stderr stdin random backends filters flags config "
-    "defaults env meta_path path_hooks warn_explicit displayhook excepthook ast_node_interactivity style"
-)
 _numbered = re.compile(r"_i?\d+")
 
 # Methods that change their object, but not what it holds.

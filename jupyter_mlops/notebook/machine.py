@@ -18,7 +18,6 @@ from jupyter_mlops.notebook.events import (
     Hold,
     Mutate,
     Opaque,
-    Patch,
     Return,
     Touch,
     Use,
@@ -48,9 +47,6 @@ class Listener(Protocol):
 
     def deleted(self, name: str, line: int) -> None:
         """Take note that a variable is gone."""
-
-    def patched(self, path: tuple[str, ...], line: int) -> None:
-        """Take note that an attribute of a module, or of something in one, is set."""
 
     def opened(self, line: int) -> None:
         """Take note that any variable may have been set."""
@@ -89,7 +85,7 @@ class Machine(Calls):
         for event in events:
             self._step(event)
 
-    def _step(self, event: Event) -> None:  # noqa: C901, PLR0912 - a line a kind of event
+    def _step(self, event: Event) -> None:  # noqa: C901 - a line a kind of event
         match event:
             case Use():
                 self.use(event.name, event.line, soft=event.soft)
@@ -114,9 +110,6 @@ class Machine(Calls):
                 self.listener.opened(event.line)
             case Touch():
                 self.touch(event, event.line)
-            case Patch():
-                if self.lookup(event.root).kind == "module":
-                    self.listener.patched(event.path, event.line)
 
     def use(self, name: str, line: int, *, soft: bool = False) -> None:
         """Read a variable, and whatever the functions in it read."""
@@ -124,10 +117,6 @@ class Machine(Calls):
             self.listener.used(name, line, soft=soft or self.guarded > 0, sure=not (soft or self.unlikely))
         for function in self.lookup(name).functions:
             self.may_call(function, line)
-
-    def patch(self, path: tuple[str, ...], line: int) -> None:
-        """Change something inside of a module."""
-        self.listener.patched(path, line)
 
     def touch(self, effect: Touch | Effect, line: int) -> None:
         """Read or write what no variable holds."""

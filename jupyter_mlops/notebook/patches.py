@@ -23,6 +23,16 @@ _ACCESSORS = {
     "register_series_accessor": "pandas.Series",
     "register_index_accessor": "pandas.Index",
 }
+# What ``tqdm.pandas()`` adds.
+_PROGRESS = tuple(
+    ("pandas", *owner.split("."), f"progress_{name}")
+    for owner, names in {
+        "DataFrame": ("apply", "applymap", "map"),
+        "Series": ("apply", "map"),
+        "core.groupby.groupby.GroupBy": ("apply", "map"),
+    }.items()
+    for name in names
+)
 # What needs no import of the notebook's own to be meant: accessors are registered by pandas itself.
 _KNOWN = {"__builtins__": "builtins", "pandas": "pandas"}
 
@@ -69,6 +79,8 @@ def _imports(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
 def _set_by(node: ast.AST) -> Iterator[tuple[str, ...]]:
     if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store | ast.Del):
         yield _path(node)
+    elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
+        yield _path(node.value)
     if not isinstance(node, ast.Call):
         return
     name = _name(node.func)
@@ -79,6 +91,8 @@ def _set_by(node: ast.AST) -> Iterator[tuple[str, ...]]:
         yield (*path, str(second.value)) if path else ()
     elif name in _ACCESSORS and isinstance(first, ast.Constant):
         yield (*_ACCESSORS[name].split("."), str(first.value))
+    elif name == "pandas":
+        yield from _PROGRESS
     elif name in known.SHALLOW and isinstance(node.func, ast.Attribute):
         path = _path(node.func.value)
         yield path if len(path) > 1 else ()

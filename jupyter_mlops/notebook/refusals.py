@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.errors import NotFoundError
@@ -23,7 +22,7 @@ _most_near = 20  # findings that say which name was meant: each such search take
 def of(made: Plan, versions: Versions, cycles: Iterable[Diagnostic]) -> list[Diagnostic]:
     """Return what is wrong with the stages; ``cycles`` are findings that are made already."""
     found = _undefined(made, versions) + _setup_reads(versions) + _unpassable(versions) + _unknown_after(made)
-    found += [*_turns(versions, cycles), *_history(made, versions), *_patches(made, versions)]
+    found += [*_turns(versions, cycles), *_history(made, versions)]
     found += setup_effects.findings(made, versions)
     if not made.stages:
         found.append(
@@ -121,7 +120,7 @@ def _turns(versions: Versions, cycles: Iterable[Diagnostic]) -> Iterator[Diagnos
     told: set[tuple[str, str, str]] = set()
     for stage, own, other, cell, line in versions.turns:
         key = (stage, other.stage, other.name)
-        if key in told or is_resource(other.name) or any({stage, other.stage} <= names for names in waiting):
+        if key in told or any({stage, other.stage} <= names for names in waiting):
             continue
         told.add(key)
         yield Diagnostic(
@@ -130,7 +129,7 @@ def _turns(versions: Versions, cycles: Iterable[Diagnostic]) -> Iterator[Diagnos
                 f"stage {stage} sets {spoken(other.name)} in cell {own} and reads here what stage {other.stage} "
                 f"has set it to since (cell {other.cell}), so neither can run first"
             ),
-            mend=f"use another name in stage {other.stage}",
+            mend="" if is_resource(other.name) else f"use another name in stage {other.stage}",
             cell=cell,
             line=line,
             merge=(stage, other.stage),
@@ -155,33 +154,3 @@ def _history(made: Plan, versions: Versions) -> Iterator[Diagnostic]:
             line=line,
             merge=(before, stage) if name in ("_", "__", "___") else (),
         )
-
-
-def _patches(made: Plan, versions: Versions) -> Iterator[Diagnostic]:
-    """Yield where a stage sets an attribute of a module, or of a class in one, that a later stage uses."""
-    owners = made.owners()
-    for path, stage, cell, line in versions.patches:
-        users = [
-            index
-            for index in sorted(owners)
-            if index > cell and owners[index] != stage and _has_attribute(made.trees[index], path)
-        ]
-        if users:
-            yield Diagnostic(
-                rule="MLO124",
-                message=(
-                    f"stage {stage} sets {'.'.join(path)}, which stage {owners[users[0]]} uses (cell {users[0]}) "
-                    f"and has of its own"
-                ),
-                mend="put this into a setup cell",
-                cell=cell,
-                line=line,
-                merge=(stage, owners[users[0]]),
-            )
-
-
-def _has_attribute(tree: ast.Module, path: tuple[str, ...]) -> bool:
-    return any(
-        isinstance(node, ast.Attribute) and node.attr == path[-1] and isinstance(node.ctx, ast.Load)
-        for node in ast.walk(tree)
-    )

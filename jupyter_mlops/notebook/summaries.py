@@ -196,9 +196,6 @@ class _Notes:
     def deleted(self, name: str, line: int) -> None:
         """Rare enough to leave out."""
 
-    def patched(self, path: tuple[str, ...], line: int) -> None:
-        """A function that patches a module is called in some stage; rare enough to leave out."""
-
     def opened(self, line: int) -> None:
         """What ``exec`` sets in a function stays there."""
 

@@ -51,7 +51,6 @@ class Versions:
     turns: list[tuple[str, int, Version, int, int]] = field(default_factory=list)
     replaced: list[tuple[Version, str, int, int]] = field(default_factory=list)
     history: list[tuple[str, str, int, int]] = field(default_factory=list)
-    patches: list[tuple[tuple[str, ...], str, int, int]] = field(default_factory=list)
     seeded: set[str] = field(default_factory=set)
     unseeded: dict[str, list[str]] = field(default_factory=dict)
     files: dict[str, list[tuple[str, bool, int, int]]] = field(default_factory=dict)
@@ -187,11 +186,6 @@ class Versions:
     def deleted(self, name: str, line: int) -> None:
         """Take note that a variable is gone."""
         self.current[name] = Version(name, self.stage, self.cell, line, full=True, gone=True)
-
-    def patched(self, path: tuple[str, ...], line: int) -> None:
-        """Take note that an attribute of a module, or of something in one, is set."""
-        if self.stage != GIVEN and not known.OPTION_OBJECTS.intersection(path):
-            self.patches.append((path, self.stage, self.cell, line))
 
     def opened(self, _line: int) -> None:
         """Take note that from here on any name may be defined."""

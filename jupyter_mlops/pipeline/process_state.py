@@ -123,8 +123,10 @@ class ProcessState:
         state = self._modules[name] = ModuleState(sys.modules[name], self._digest)
         self._take(MODULE.format(name), state.put)
 
-    def _take(self, name: str, put: Callable[[Any], None]) -> None:
-        if not isinstance(self.above.find(name), Pull):
+    def _take(self, name: str, put: Callable[[Any], None], *, is_present: bool = False) -> None:
+        """Take what a stage above left; where that can't be passed on, what ``is_present`` isn't left as it is."""
+        found = self.above.find(name)
+        if not isinstance(found, Pull) and not (found and is_present):
             return
         try:
             value = self.above.take(name)
@@ -137,7 +139,8 @@ class ProcessState:
 
     def _restore(self, facet: Facet) -> None:
         if self._is_said(facet):
-            self._take(facet.name, lambda value: facet.put(value, self.start))
+            replaced = facet not in FACETS and bool(facet.get(self.start))
+            self._take(facet.name, lambda value: facet.put(value, self.start), is_present=replaced)
         self._before[facet.name] = self._digest(facet.get(self.start))
 
     def _is_said(self, facet: Facet) -> bool:

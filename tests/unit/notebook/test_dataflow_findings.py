@@ -241,35 +241,6 @@ def test_the_history_of_another_stage(name: str, refused: bool) -> None:
         pipeline("%%mlops stage a\nfor _ in range(3):\n    print(_)", "%%mlops stage b\nprint(_)")
 
 
-@pytest.mark.parametrize(
-    "patch, use, refused",
-    [
-        ("np.foo = 3", "print(np.foo)", True),
-        ("plt.show = lambda: None", "plt.show()", True),
-        ("pd.DataFrame.shout = len", "pd.DataFrame().shout()", True),
-        ("np.names = []\nnp.names.append(1)", "print(np.names)", True),
-        ("np.foo = 3", "print(np.bar)", False),
-        ("plt.rcParams['figure.dpi'] = 100", "plt.rcParams['figure.dpi']", False),
-        ("pd.options.display.max_rows = 5", "print(pd.options.display.max_rows)", False),
-        (
-            "import sys, os\nsys.path.append('x')\nos.environ['A'] = 'b'",
-            "import os\nprint(os.environ['A'])",
-            False,
-        ),
-        ("df = pd.DataFrame()\ndf.foo = 3", "print(df.foo)", False),
-    ],
-)
-def test_patched_modules(patch: str, use: str, refused: bool) -> None:
-    cells = ("%%mlops setup\nimport numpy as np\nimport pandas as pd\nimport matplotlib.pyplot as plt", f"%%mlops stage a\n{patch}", f"%%mlops stage b\n{use}")  # fmt: skip
-    if not refused:
-        pipeline(*cells)
-        return
-    found = findings(*cells)
-    assert {f.rule for f in found} == {"MLO124"}
-    assert "setup cell" in found[0].mend
-    assert found[0].merge == ("a", "b")
-
-
 def test_a_stage_that_sets_anew_what_another_read_as_it_was() -> None:
     (found,) = findings(
         "%%mlops stage a\nx = 1", "%%mlops stage s\ny = 1", "%%mlops stage b\nprint(x, y)", "%%mlops stage s\nx = 2"
