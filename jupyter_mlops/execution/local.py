@@ -88,6 +88,9 @@ class Local:
     def _attempt(
         self, stage: Stage, parameters: dict[str, Any], on_cells: Callable[[int, int], None]
     ) -> tuple[StageError | None, str]:
+        needs = self._needs(stage) if self._warm else Needs()
+        if self._warm is not None and needs.statements:
+            self._warm.prepare(needs)  # while papermill is imported here
         from jupyter_mlops.execution.stage import Watch, execute
 
         product = self.product(stage.name)
@@ -101,7 +104,7 @@ class Local:
             on_cells=on_cells,
             limit=stage.options.timeout,
             warm=self._warm,
-            needs=self._needs(stage) if self._warm else Needs(),
+            needs=needs,
         )
         error = execute(self.folder / f"{stage.name}.ipynb", self.notebook(stage.name), parameters, watch)
         if error is None and not product.is_file():

@@ -12,22 +12,25 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import papermill
 from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_core.utils import ensure_event_loop
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
-from papermill.clientwrap import PapermillNotebookClient
-from papermill.engines import NBClientEngine, papermill_engines
-from papermill.exceptions import PapermillExecutionError
-from papermill.execute import ERROR_MARKER_TAG
 
 from jupyter_mlops.execution.processes import oom_kills
+from jupyter_mlops.execution.slow_imports import without_iris
 from jupyter_mlops.execution.warm.forkserver import NotWarmError
 from jupyter_mlops.execution.warm.imports import Needs
 from jupyter_mlops.execution.warm.manager import WarmManager
 from jupyter_mlops.notebook.cells import MAY_RAISE
 from jupyter_mlops.pipeline.layout import SOURCE_KEY
 from jupyter_mlops.records.run import StageError
+
+with without_iris():
+    import papermill
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from papermill.clientwrap import PapermillNotebookClient
+    from papermill.engines import NBClientEngine, papermill_engines
+    from papermill.exceptions import PapermillExecutionError
+    from papermill.execute import ERROR_MARKER_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -143,6 +143,7 @@ def test_a_kernel_that_is_not_there_is_named(engine: Local) -> None:
 
 def test_without_its_server_a_stage_gets_a_stock_kernel(engine: Local) -> None:
     stages.write(engine.folder, "a", "print(1)")
+    assert stages.run(engine, "a").kernel == "warm"
     assert engine._warm is not None
     (server,) = engine._warm._servers.values()
     os.kill(server.pid, signal.SIGKILL)

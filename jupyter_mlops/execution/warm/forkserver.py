@@ -174,6 +174,11 @@ class ForkServer:
             raise NotWarmError(f"the fork did not become a kernel: {error}") from error
         return kernel
 
+    def prepare(self, statements: Sequence[str]) -> None:
+        """Have import statements run that a fork will need; where one fails, the fork will tell."""
+        with contextlib.suppress(OSError):
+            self._control.sendall(json.dumps({"statements": list(statements)}).encode() + b"\n")
+
     def close(self) -> None:
         """End the server and every kernel of it."""
         with contextlib.suppress(OSError):

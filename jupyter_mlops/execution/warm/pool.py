@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from jupyter_mlops.execution.warm.imports import Needs
 
 WARM = "warm"
+# ipykernel's own kernelspec; another one that only adds flags to the interpreter gets a server of its own.
+_STOCK_ARGV = ("python", "-m", "ipykernel_launcher", "-f", "{connection_file}")
 # Each try leaves out one more import statement that isn't fit.
 _TRIES = 6
 
@@ -51,6 +53,11 @@ class WarmKernels:
         if interpreter(kernel_argv) is None:
             return "its kernel is not this Python's own"
         return needs.stock or self._broken
+
+    def prepare(self, needs: Needs) -> None:
+        """Begin with what a stage will need, so that it is there when the kernel is asked for."""
+        if not self.obstacle(_STOCK_ARGV, needs) and not (needs.bare or self._only_bare):
+            self._server(_STOCK_ARGV, bare=False).prepare(needs.statements)
 
     def fork(self, kernel_argv: Sequence[str], needs: Needs, **order: Any) -> tuple[WarmProcess, str]:
         """Return a kernel that listens, and in which words the record tells it.

@@ -95,7 +95,8 @@ class _Server:
                 *lines, buffer = buffer.split(b"\n")
                 for line in lines:
                     order: dict[str, Any] = json.loads(line)
-                    pid = self._fork(order)
+                    self.load(order["statements"])
+                    pid = self._fork(order) if "fork" in order else None
                     if pid == 0:
                         return order
                     if pid:
@@ -104,7 +105,6 @@ class _Server:
                         poll.register(pidfd, select.POLLIN)
 
     def _fork(self, order: dict[str, Any]) -> int | None:
-        self.load(order["statements"])
         imported = {name.partition(".")[0] for name in sys.modules} - self._started_with
         # A folder comes before installed packages, but after Python's own modules.
         shadowed = sorted((imported - sys.stdlib_module_names) & beside(order["folder"]))
