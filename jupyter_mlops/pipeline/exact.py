@@ -7,13 +7,16 @@ first, and again, asking about each object, where what came out shows that there
 from __future__ import annotations
 
 import builtins
+import functools
 import importlib
+import itertools
+import operator
 import pickle
 import struct
 import sys
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.pipeline import set_order
+from jupyter_mlops.pipeline import restoring, set_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,6 +37,50 @@ def is_wanted(data: Any, memo: Mapping[int, tuple[int, Any]]) -> bool:
             if type(obj) is set or type(obj) is frozenset
         )
     )
+
+
+class Nan:
+    """Stand in a pickle for numpy's own NaN."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return restoring.well_known, ("numpy", "nan")
+
+
+_nan = Nan()
+
+
+def array_of_objects(array: Any) -> Any:
+    """Reduce an array; where numpy's own NaN is among its objects it is so again, without asking about each."""
+    nan = sys.modules["numpy"].nan
+    if array.dtype.char != "O" or not any(map(operator.is_, array.flat, itertools.repeat(nan))):
+        return NotImplemented
+    marked = array.copy(order="K")
+    is_nan = map(operator.is_, array.flat, itertools.repeat(nan))
+    marked[sys.modules["numpy"].fromiter(is_nan, bool, array.size).reshape(array.shape)] = _nan
+    return marked.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
+
+
+@functools.cache
+def is_text_dtype(kind: Any) -> bool:
+    """Say whether objects of a class are pandas' type of texts."""
+    return kind.__name__ == "StringDtype" and kind.__module__.partition(".")[0] == "pandas"
+
+
+def text_dtype(dtype: Any) -> Any:
+    """Reduce pandas' type of texts without the NaN in it, which each frame would have in its labels."""
+    if dtype.na_value is not sys.modules["numpy"].nan:
+        return NotImplemented
+    return make_text_dtype, (dtype.storage,)
+
+
+def make_text_dtype(storage: str) -> Any:
+    """Return pandas' type of texts, whose missing ones are NaN."""
+    import numpy as np
+    import pandas as pd
+
+    return pd.StringDtype(storage, na_value=np.nan)
 
 
 class Ordered:

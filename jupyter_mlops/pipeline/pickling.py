@@ -197,8 +197,10 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
         if is_array(obj):
             self.memory.add(obj)
             arguments = view_arguments(obj, self._roots) if self._roots else None
-            return NotImplemented if arguments is None else (restoring.view_of, arguments)
+            return exact.array_of_objects(obj) if arguments is None else (restoring.view_of, arguments)
         kind: Any = type(obj)
+        if exact.is_text_dtype(kind):
+            return exact.text_dtype(obj)
         if tensors.is_torch(kind):
             return tensors.reduce(obj, self.memory)
         if is_plain_subclass(obj):
