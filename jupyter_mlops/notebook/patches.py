@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 # What has a way of its own from stage to stage, or belongs to the kernel.
 _APART = known.words(
     "rcParams rcParamsDefault options environ path modules stdout stderr stdin displayhook excepthook filters meta_path "
-    "path_hooks path_importer_cache ast_node_interactivity style"
+    "path_hooks path_importer_cache handlers root ast_node_interactivity style"
 )
-_APART_MODULES = known.words("logging warnings IPython __main__")
+_APART_MODULES = known.words("IPython __main__")
 _ACCESSORS = {
     "register_dataframe_accessor": "pandas.DataFrame",
     "register_series_accessor": "pandas.Series",
     "register_index_accessor": "pandas.Index",
 }
-# What ``tqdm.pandas()`` adds.
+# What calls add: ``tqdm.pandas()``, ``mimetypes.add_type(…)``.
 _PROGRESS = tuple(
     ("pandas", *owner.split("."), f"progress_{name}")
     for owner, names in {
@@ -33,8 +33,9 @@ _PROGRESS = tuple(
     }.items()
     for name in names
 )
+_ADDED = {"pandas": _PROGRESS, "add_type": (("mimetypes", "_db"),)}
 # What needs no import of the notebook's own to be meant: accessors are registered by pandas itself.
-_KNOWN = {"__builtins__": "builtins", "pandas": "pandas"}
+_KNOWN = {"__builtins__": "builtins", "pandas": "pandas", "mimetypes": "mimetypes"}
 
 
 def patched(sources: Iterable[str]) -> set[str]:
@@ -91,8 +92,8 @@ def _set_by(node: ast.AST) -> Iterator[tuple[str, ...]]:
         yield (*path, str(second.value)) if path else ()
     elif name in _ACCESSORS and isinstance(first, ast.Constant):
         yield (*_ACCESSORS[name].split("."), str(first.value))
-    elif name == "pandas":
-        yield from _PROGRESS
+    elif name in _ADDED:
+        yield from _ADDED[name]
     elif name in known.SHALLOW and isinstance(node.func, ast.Attribute):
         path = _path(node.func.value)
         yield path if len(path) > 1 else ()

@@ -13,12 +13,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Start:
-    """How the process was before the stage's first cell of the notebook's own; ``root`` is the notebook's folder."""
+    """How the process was before the stage's first cell of the notebook's own; ``root`` is the notebook's folder.
+
+    ``set_up`` are the environment's variables after the setup cells.
+    """
 
     root: str = ""
     environment: tuple[tuple[str, str], ...] = ()
     path: tuple[str, ...] = ()
     modules: frozenset[str] = frozenset()
+    set_up: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

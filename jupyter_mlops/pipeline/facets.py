@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+import gc
 import locale
 import logging
 import os
@@ -19,7 +20,8 @@ from jupyter_mlops.pipeline.facet import Facet, Start, module
 def _environment(start: Start) -> dict[str, str | None]:
     before = dict(start.environment)
     now = dict(os.environ)
-    return {name: now.get(name) for name in sorted({*before, *now}) if before.get(name) != now.get(name)}
+    changed = {name: now.get(name) for name in sorted({*before, *now}) if before.get(name) != now.get(name)}
+    return {**changed, **dict.fromkeys(sorted(start.set_up - now.keys()))}
 
 
 def _put_environment(changes: dict[str, str | None], _: Start) -> None:
@@ -98,6 +100,39 @@ def _put_loggers(states: dict[str, dict[str, Any]], start: Start) -> None:
         logger.handlers[:] = state["handlers"]
 
 
+def _levels(_: Start) -> tuple[int, dict[int, str]]:
+    names = {level: logging.getLevelName(level) for level in logging.getLevelNamesMapping().values()}
+    return logging.root.manager.disable, names
+
+
+def _put_levels(levels: tuple[int, dict[int, str]], _: Start) -> None:
+    disabled, names = levels
+    for level, name in names.items():
+        logging.addLevelName(level, name)
+    logging.disable(disabled)
+
+
+def _dialects(_: Start) -> dict[str, dict[str, Any]]:
+    csv = module("csv")
+    return {
+        name: {key: getattr(csv.get_dialect(name), key) for key in _DIALECT}
+        for name in csv.list_dialects()
+        if name not in ("excel", "excel-tab", "unix")
+    }
+
+
+_DIALECT = ("delimiter", "doublequote", "escapechar", "lineterminator", "quotechar", "quoting", "skipinitialspace",
+            "strict")  # fmt: skip
+
+
+def _put_dialects(dialects: dict[str, dict[str, Any]], start: Start) -> None:
+    csv = module("csv")
+    for name in _dialects(start).keys() - dialects.keys():
+        csv.unregister_dialect(name)
+    for name, values in dialects.items():
+        csv.register_dialect(name, **values)
+
+
 def _put_numpy_options(options: dict[str, Any], _: Start) -> None:
     numpy = module("numpy")
     known = numpy.get_printoptions()
@@ -162,8 +197,15 @@ def _put_torch_options(options: dict[str, Any], start: Start) -> None:
         torch.set_default_device(options["device"])
 
 
+def _error_state(_: Start) -> dict[str, Any]:
+    numpy = module("numpy")
+    return {"what": numpy.geterr(), "call": numpy.geterrcall()}
+
+
 def _put_error_state(state: dict[str, Any], _: Start) -> None:
-    module("numpy").seterr(**state)
+    numpy = module("numpy")
+    numpy.seterr(**state["what"])
+    numpy.seterrcall(state["call"])
 
 
 def _put_folder(folder: str, start: Start) -> None:
@@ -171,7 +213,12 @@ def _put_folder(folder: str, start: Start) -> None:
 
 
 def _limits(_: Start) -> dict[str, Any]:
-    limits: dict[str, Any] = {"recursion": sys.getrecursionlimit(), "digits": sys.get_int_max_str_digits()}
+    limits: dict[str, Any] = {
+        "recursion": sys.getrecursionlimit(),
+        "digits": sys.get_int_max_str_digits(),
+        "switching": sys.getswitchinterval(),
+        "collecting": gc.isenabled(),
+    }
     if "csv" in sys.modules:
         limits["csv"] = module("csv").field_size_limit()
     if "socket" in sys.modules:
@@ -184,6 +231,8 @@ def _put_limits(limits: dict[str, Any], start: Start) -> None:
     if limits["recursion"] != now["recursion"]:
         sys.setrecursionlimit(limits["recursion"])
     sys.set_int_max_str_digits(limits["digits"])
+    sys.setswitchinterval(limits["switching"])
+    (gc.enable if limits["collecting"] else gc.disable)()
     if "csv" in limits:
         import csv
 
@@ -205,14 +254,17 @@ FACETS = (
           words=frozenset({"warnings", "simplefilter", "filterwarnings", "resetwarnings"})),
     Facet("<logging>", "logging", _loggers, _put_loggers,
           words=frozenset({"logging", "getLogger", "basicConfig", "setLevel", "addHandler", "logger", "log"})),
+    Facet("<logging levels>", "logging", _levels, _put_levels, words=frozenset({"disable", "addLevelName"})),
+    Facet("<csv dialects>", "csv", _dialects, _put_dialects,
+          words=frozenset({"register_dialect", "unregister_dialect"})),
     Facet("<locale>", "locale", lambda _: locale.setlocale(locale.LC_ALL), lambda value, _: _set_locale(value),
           words=frozenset({"locale", "setlocale"})),
     Facet("<limits>", "sys", _limits, _put_limits,
-          words=frozenset({"setrecursionlimit", "set_int_max_str_digits", "field_size_limit", "setdefaulttimeout"})),
+          words=frozenset({"setrecursionlimit", "set_int_max_str_digits", "field_size_limit", "setdefaulttimeout", "setswitchinterval", "gc"})),
     Facet("<decimal>", "decimal", lambda _: decimal.getcontext().copy(), lambda value, _: decimal.setcontext(value),
           words=frozenset({"decimal", "getcontext", "setcontext", "localcontext"})),
     Facet("<numpy print options>", "numpy", lambda _: module("numpy").get_printoptions(), _put_numpy_options),
-    Facet("<numpy error state>", "numpy", lambda _: module("numpy").geterr(), _put_error_state),
+    Facet("<numpy error state>", "numpy", _error_state, _put_error_state),
     Facet("<pandas options>", "pandas", _pandas_options, _put_pandas_options),
     *plot_facets.FACETS,
     *shell_facets.FACETS,

@@ -54,8 +54,25 @@ def _put_figures(figures: list[tuple[int, Any]], _: Start) -> None:
     for number, figure in figures:
         manager = opened.get(id(figure))
         if manager is not None:
-            manager.num = figure.number = number
+            manager.num = number
+            # The figure's own copy, which had another name before matplotlib 3.10 and goes with 3.12.
+            vars(figure).update({name: number for name in ("_number", "number") if name in vars(figure)})
             managers[number] = manager
+
+
+def _colours(_: Start) -> dict[str, Any]:
+    """Return the colour maps that aren't matplotlib's own."""
+    known = module("matplotlib").colormaps
+    own = getattr(known, "_builtin_cmaps", ())
+    return {name: known[name] for name in sorted(set(known).difference(own))}
+
+
+def _put_colours(colours: dict[str, Any], start: Start) -> None:
+    known = module("matplotlib").colormaps
+    for name in _colours(start).keys() - colours.keys():
+        known.unregister(name)
+    for name, colour in colours.items():
+        known.register(colour, name=name, force=True)
 
 
 def _formats(_: Start) -> dict[str, Any]:
@@ -83,6 +100,7 @@ FACETS = (
     Facet("<matplotlib backend>", "matplotlib", _backend, _put_backend,
           words=frozenset({"use", "switch_backend", "ion", "ioff", "interactive", "inline", "agg", "widget", "notebook",
                            "pylab", "MPLBACKEND"})),
+    Facet("<colour maps>", "matplotlib.cm", _colours, _put_colours, words=frozenset({"colormaps", "register_cmap"})),
     Facet("<pyplot figures>", "matplotlib.pyplot", _figures, _put_figures,
           words=frozenset({"plt", "pyplot", "pylab", "gcf", "gca", "plot", "hist", "boxplot", "sns", "seaborn"})),
     Facet("<figure formats>", "matplotlib_inline.backend_inline", _formats, _put_formats,

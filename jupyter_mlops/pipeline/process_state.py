@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib.abc
+import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,7 @@ class ProcessState:
 
     def begin(self) -> None:
         """Restore what belongs to modules that are imported already, and wait for the others."""
+        self.start = replace(self.start, set_up=frozenset(os.environ))
         self._facets = (*FACETS, *(attribute(word) for word in sorted(self.words) if "." in word))
         waiting: dict[str, list[Facet]] = {}
         for facet in self._facets:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SETUP = "<setup {}>"
 _STATE = ("__defaults__", "__kwdefaults__", "__dict__")
 _CLOSURE = "closure"
+_DISPATCH = "registry"
 
 
 def shared_definitions(namespace: Mapping[str, Any]) -> dict[int, str]:
@@ -61,6 +62,8 @@ def put(state: Mapping[str, dict[str, Any]], find: Callable[[str], Any]) -> None
 
 
 def _state(definition: Any) -> dict[str, Any]:
+    if _dispatches(definition):
+        return {_DISPATCH: {kind: does for kind, does in definition.registry.items() if kind is not object}}
     if isinstance(definition, types.FunctionType):
         state = {name: getattr(definition, name) for name in _STATE if getattr(definition, name)}
         cells = [_content(cell) for cell in definition.__closure__ or ()]
@@ -82,6 +85,11 @@ def _put_class(definition: type, values: Mapping[str, Any]) -> None:
 
 
 def _put_function(definition: types.FunctionType, values: Mapping[str, Any]) -> None:
+    if _DISPATCH in values and _dispatches(definition):
+        for kind, does in values[_DISPATCH].items():
+            if vars(definition)[_DISPATCH].get(kind) is not does:
+                vars(definition)["register"](kind, does)
+        return
     definition.__defaults__ = values.get("__defaults__")
     definition.__kwdefaults__ = values.get("__kwdefaults__")
     vars(definition).clear()
@@ -89,6 +97,15 @@ def _put_function(definition: types.FunctionType, values: Mapping[str, Any]) -> 
     for cell, content in zip(definition.__closure__ or (), values.get(_CLOSURE, ()), strict=False):
         if content:
             cell.cell_contents = content[0]
+
+
+def _dispatches(definition: Any) -> bool:
+    """Say whether a function is one of ``functools.singledispatch``, whose cache can't be pickled."""
+    if not isinstance(definition, types.FunctionType):
+        return False
+    return isinstance(vars(definition).get(_DISPATCH), types.MappingProxyType) and "dispatch" in vars(
+        definition
+    )
 
 
 def _content(cell: types.CellType) -> tuple[Any, ...]:

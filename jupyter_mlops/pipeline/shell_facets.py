@@ -101,7 +101,10 @@ def _is_own(printer: Any) -> bool:
 
 
 def _put_printers(printers: dict[str, dict[Any, Any]], start: Start) -> None:
-    formatters = running_shell().display_formatter.formatters
+    running = running_shell()
+    if running is None:
+        return
+    formatters = running.display_formatter.formatters
     for kind in {*_printers(start), *printers}:
         formatter = formatters[kind]
         gone = set(_printers(start).get(kind, ())) - set(printers.get(kind, ()))
@@ -158,6 +161,35 @@ def _put_magics(magics: dict[str, Any], start: Start) -> None:
             running.alias_manager.define_alias(name, command)
 
 
+def _hooks(_: Start) -> dict[str, list[Any]]:
+    """Return what the notebook's own code has called around each cell: by event, and for its text and its tree."""
+    running = running_shell()
+    lists = _hook_lists(running) if running is not None else {}
+    return {name: [each for each in listed if _is_hook(each)] for name, listed in lists.items()}
+
+
+def _hook_lists(running: Any) -> dict[str, list[Any]]:
+    return {
+        **running.events.callbacks,
+        "trees": running.ast_transformers,
+        "cleanup": running.input_transformers_cleanup,
+        "post": running.input_transformers_post,
+    }
+
+
+def _is_hook(hook: Any) -> bool:
+    """Say whether the notebook made a hook: a function, or an object of its own; parts of the shell have traits."""
+    owner = getattr(hook, "__self__", hook)
+    own = getattr(hook, "__module__", "") == _MAIN or type(owner).__module__ == _MAIN
+    return own and not hasattr(owner, "trait_names")
+
+
+def _put_hooks(hooks: dict[str, list[Any]], start: Start) -> None:
+    now = _hooks(start)
+    for name, listed in _hook_lists(running_shell()).items() if now else ():
+        listed[:] = [each for each in listed if each not in now[name]] + hooks.get(name, [])
+
+
 def _history(start: Start) -> dict[str, list[str]]:
     """Return the folders that ``%cd -`` and ``%popd`` go back to, relative to the notebook's."""
     running = running_shell()
@@ -194,6 +226,8 @@ FACETS = (
     Facet("<magics>", "IPython", _magics, _put_magics,
           words=frozenset({"register_line_magic", "register_cell_magic", "register_line_cell_magic", "alias",
                            "register_magic_function", "alias_magic", "unalias", "define_alias"})),
+    Facet("<shell hooks>", "IPython", _hooks, _put_hooks,
+          words=frozenset({"events", "ast_transformers", "input_transformers_cleanup", "input_transformers_post"})),
     Facet("<folders' history>", "IPython", _history, _put_history,
           words=frozenset({"cd", "pushd", "popd", "dirs", "dhist"})),
 )  # fmt: skip
