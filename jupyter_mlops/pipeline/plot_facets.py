@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from typing import Any
 
@@ -37,6 +38,12 @@ def _put_backend(backend: tuple[str, bool], start: Start) -> None:
     name, interactive = backend
     if name and name != _backend(start)[0]:
         matplotlib.use(name, force=False)
+        if "inline" in name and running_shell() is not None:
+            # What %matplotlib does besides: figures are shown when a cell is done.
+            import matplotlib_inline.backend_inline as inline
+
+            configure: Any = inline.configure_inline_support
+            configure(running_shell(), name)
     matplotlib.interactive(interactive)
 
 
@@ -58,6 +65,11 @@ def _put_figures(figures: list[tuple[int, Any]], _: Start) -> None:
             # The figure's own copy, which had another name before matplotlib 3.10 and goes with 3.12.
             vars(figure).update({name: number for name in ("_number", "number") if name in vars(figure)})
             managers[number] = manager
+    shown = getattr(sys.modules.get("matplotlib_inline.backend_inline"), "show", None)
+    if shown is not None:
+        # To be opened is not to be drawn: else they would be shown when the cell is done that restores them.
+        shown._draw_called = False  # noqa: SLF001 - the back end's own flag
+        shown._to_draw = []  # noqa: SLF001 - see above
 
 
 def _colours(_: Start) -> dict[str, Any]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.pipeline.facet import Facet, Start, module
+from jupyter_mlops.pipeline.facet import Facet, Start
 from jupyter_mlops.pipeline.namespace import running_shell
 
 if TYPE_CHECKING:
@@ -53,28 +54,36 @@ def _put_options(options: dict[str, Any], start: Start) -> None:
 
 
 def _inline_options(_: Start) -> dict[str, Any]:
-    kind, running = module("matplotlib_inline.config").InlineBackend, running_shell()
-    if running is None:
+    """Return what differs from how figures are shown by default; before the first one it stands in the configuration."""
+    running = running_shell()
+    if running is None or not (
+        "matplotlib_inline.config" in sys.modules or "InlineBackend" in running.config
+    ):
         return {}
-    # Before the first figure there is none, only what it will be like.
-    found = kind.instance() if kind.initialized() else kind(config=running.config)
-    return {name: getattr(found, name) for name in _INLINE_OPTIONS}
+    from matplotlib_inline.config import InlineBackend
+
+    now = InlineBackend.instance() if InlineBackend.initialized() else InlineBackend(config=running.config)
+    plain = InlineBackend()
+    return {
+        name: getattr(now, name) for name in _INLINE_OPTIONS if getattr(now, name) != getattr(plain, name)
+    }
 
 
 def _put_inline_options(options: dict[str, Any], start: Start) -> None:
-    kind, running, now = (
-        module("matplotlib_inline.config").InlineBackend,
-        running_shell(),
-        _inline_options(start),
-    )
-    if not (options and now):
+    running, now = running_shell(), _inline_options(start)
+    if running is None or options == now:
         return
-    changed = {name: value for name, value in options.items() if now[name] != value}
-    if kind.initialized():
-        for name, value in changed.items():
-            setattr(kind.instance(), name, value)
+    from matplotlib_inline.config import InlineBackend
+
+    plain = InlineBackend()
+    wanted = {
+        name: options.get(name, getattr(plain, name)) for name in _INLINE_OPTIONS if name in {*options, *now}
+    }
+    if InlineBackend.initialized():
+        for name, value in wanted.items():
+            setattr(InlineBackend.instance(), name, value)
     else:
-        running.config.InlineBackend.update(changed)
+        running.config.InlineBackend.update(wanted)
 
 
 def _printers(_: Start) -> dict[str, dict[Any, Any]]:
@@ -219,7 +228,7 @@ FACETS = (
     Facet("<shell options>", "IPython", _options, _put_options,
           words=frozenset({"precision", "config", "pprint", "xmode", "autocall", "automagic", "autoawait", "colors",
                            "ast_node_interactivity", "active_types", *_TEXT_OPTIONS})),
-    Facet("<inline figures' options>", "matplotlib_inline.config", _inline_options, _put_inline_options,
+    Facet("<inline figures' options>", "IPython", _inline_options, _put_inline_options,
           words=frozenset({"InlineBackend", "set_matplotlib_close"})),
     Facet("<display formatters>", "IPython", _printers, _put_printers,
           words=frozenset({"for_type", "for_type_by_name", "type_printers", "deferred_printers"})),
