@@ -65,7 +65,8 @@ def array_of_objects(array: Any) -> Any:
 @functools.cache
 def is_text_dtype(kind: Any) -> bool:
     """Say whether objects of a class are pandas' type of texts."""
-    return kind.__name__ == "StringDtype" and kind.__module__.partition(".")[0] == "pandas"
+    name: str = kind.__name__
+    return name == "StringDtype" and kind.__module__.partition(".")[0] == "pandas"
 
 
 def text_dtype(dtype: Any) -> Any:

@@ -31,7 +31,7 @@ from cloudpickle.cloudpickle import _DYNAMIC_CLASS_TRACKER_BY_ID as _CLASSES_BY_
 from cloudpickle.cloudpickle import _DYNAMIC_CLASS_TRACKER_LOCK as _CLASS_LOCK
 from cloudpickle.cloudpickle import _code_reduce as reduce_code
 
-from jupyter_mlops.pipeline import caches, exact, restoring, tensors
+from jupyter_mlops.pipeline import caches, exact, reducing, restoring, tensors
 from jupyter_mlops.pipeline.memory import (
     Memory,
     Roots,
@@ -112,7 +112,7 @@ def pickled(value: Any, scope: Scope, *, expand: tuple[type, ...] = (), roots: R
         data=pickler.data,
         buffers=tuple(raw for raw, _ in pickler.buffers),
         digest=digest.hexdigest(),
-        objects=_mutable(memo, pickler),
+        objects=_mutable(memo, pickler) | _own(value, scope),
         memory=pickler.memory,
         classes=tuple(pickler.classes),
         notes=tuple(pickler.notes),
@@ -148,7 +148,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
     ) -> None:
         self._file = io.BytesIO()
         super().__init__(self._file, protocol=PROTOCOL, buffer_callback=self._outside)
-        self._scope = scope
+        self.scope = scope
         self._expand = expand
         self._roots = roots
         self._sources: dict[str, _CellText] = {}
@@ -169,9 +169,11 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
 
     def reducer_override(self, obj: Any) -> _Reduced:
         """Reduce what needs more than cloudpickle does."""
-        name = self._scope.shared.get(id(obj))
+        name = self.scope.shared.get(id(obj))
         if name is not None:
             return restoring.setup_object, (name,)
+        if obj is self.scope.namespace:
+            return restoring.live_globals, ()
         if isinstance(obj, type):
             return self._class(obj)
         kind: Any = type(obj)
@@ -184,14 +186,19 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
 
     def _class(self, kind: type) -> _Reduced:
         if defined_here(kind):
-            known_as = class_name(kind, self._scope.owner)
+            known_as = class_name(kind, self.scope.owner)
             if kind not in self._expand:
                 self.classes[kind] = None
                 return restoring.notebook_class, (known_as,)
         reduced = super().reducer_override(kind)
-        if reduced is not NotImplemented and restoring.has_hooks(kind):
-            return restoring.make_class, *reduced[1:]
-        return reduced
+        if reduced is NotImplemented or len(reduced) < 3:  # noqa: PLR2004 - it has a state where it is taken apart
+            return reduced
+        make, (meta, name, bases, values, *rest), *state = reduced
+        if vars(kind).get("__slots__"):
+            values = {**values, "__slots__": vars(kind)["__slots__"]}
+        return restoring.make_class if restoring.has_hooks(kind) else make, (
+            meta, name, bases, values, *rest,
+        ), *state  # fmt: skip
 
     def _instance(self, obj: Any) -> _Reduced:
         if is_array(obj):
@@ -203,14 +210,17 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
             return exact.text_dtype(obj)
         if tensors.is_torch(kind):
             return tensors.reduce(obj, self.memory)
-        if is_plain_subclass(obj):
-            return _subclass(obj)
+        return _subclass(obj) if is_plain_subclass(obj) else self._other(obj, kind)
+
+    def _other(self, obj: Any, kind: Any) -> _Reduced:
         if is_pandas(obj):
             self.memory.add_frame(obj)
         elif isinstance(obj, io.IOBase) and not isinstance(obj, io.StringIO | io.BytesIO):
-            return _stream(obj)
+            return reducing.stream(obj)
         elif isinstance(obj, logging.Handler):
-            return _handler(obj)
+            return reducing.handler(obj)
+        elif isinstance(obj, BaseException):
+            return reducing.error(obj, self._can_pickle)
         plain = _holds_attributes(kind) and kind not in copyreg.dispatch_table
         return self._attributes(obj) if plain else NotImplemented
 
@@ -219,13 +229,16 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
         if not is_held_elsewhere(obj):
             self.states.add(id(vars(obj)))
             return NotImplemented
-        make, arguments, state, *items = obj.__reduce_ex__(PROTOCOL)
-        return make, arguments, state, *items, restoring.set_dict
+        make, arguments, _, *items = obj.__reduce_ex__(PROTOCOL)
+        return make, arguments, vars(obj), *items, restoring.set_dict
 
     def _function(self, function: types.FunctionType) -> _Reduced:
-        if function.__globals__ is not self._scope.namespace:
-            return NotImplemented
-        arguments = (function.__code__, LiveGlobals(), function.__name__, function.__closure__)
+        names: Any = LiveGlobals()
+        if function.__globals__ is not self.scope.namespace:
+            if not reducing.has_own_globals(function):
+                return NotImplemented
+            names = function.__globals__
+        arguments = (function.__code__, names, function.__name__, function.__closure__)
         return restoring.make_function, arguments, function_state(function), None, None, restoring.set_state
 
     def _cell(self, cell: types.CellType) -> _Reduced:
@@ -257,14 +270,23 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
             return caches.Contents, ()
         _tried.add(id(kept.cached))
         try:
-            pickled(found, self._scope)
-        except Exception as error:  # noqa: BLE001 - a value's own code runs, and may raise anything
-            name = getattr(kept.cached, "__qualname__", "a function")
-            self.notes.append(f"what {name} has cached can't be passed on, so it will run again: {error}")
-            return caches.Contents, ()
+            if not self._can_pickle(found):
+                name = getattr(kept.cached, "__qualname__", "a function")
+                self.notes.append(f"what {name} has cached can't be passed on, so it will run again")
+                return caches.Contents, ()
         finally:
             _tried.discard(id(kept.cached))
         return caches.Contents, (found.calls, found.hits, found.misses)
+
+    def _can_pickle(self, value: Any) -> bool:
+        try:
+            pickled(value, self.scope)
+        except Exception:  # noqa: BLE001 - a value's own code runs, and may raise anything
+            return False
+        return True
+
+    def _view(self, view: Any) -> _Reduced:
+        return reducing.view(view)
 
     def _text(self, text: _CellText) -> _Reduced:
         # It is for tracebacks; a comment in it is no change.
@@ -315,6 +337,7 @@ _REDUCERS: dict[type, Callable[[Pickler, Any], _Reduced]] = {
     _CellText: Pickler._text,  # noqa: SLF001 - likewise
     caches.Cached: Pickler._cache,  # noqa: SLF001 - likewise
     caches.Kept: Pickler._kept,  # noqa: SLF001 - likewise
+    **dict.fromkeys(reducing.VIEWS, Pickler._view),  # noqa: SLF001 - likewise
 }
 
 
@@ -346,29 +369,12 @@ class Unpickler(exact.Unpickler):
         return restoring.setup_object(name) if module == MAIN else super().find_class(module, name)
 
 
-def _stream(stream: io.IOBase) -> _Reduced:
-    for name in ("stdout", "stderr", "stdin", "__stdout__", "__stderr__"):
-        if getattr(sys, name) is stream:
-            return restoring.well_known, ("sys", name)
-    # cloudpickle would quietly pass on a text file's content as a StringIO.
-    raise pickle.PicklingError("an open file")
-
-
 def _subclass(array: Any) -> _Reduced:
     import numpy as np
 
     plain = np.ndarray.view(array, np.ndarray)
     state = dict(getattr(array, "__dict__", {}))
     return restoring.array_of, (plain, type(array)), state, None, None, restoring.set_attributes
-
-
-def _handler(handler: logging.Handler) -> _Reduced:
-    """Reduce a log handler without its lock; a file is opened again when there is something to write."""
-    state = {name: value for name, value in vars(handler).items() if name != "lock"}
-    if isinstance(handler, logging.FileHandler):
-        handler.flush()
-        state |= {"stream": None, "mode": "a"}
-    return restoring.make_handler, (type(handler),), state, None, None, restoring.set_handler
 
 
 def defined_here(value: Any) -> bool:
@@ -447,12 +453,18 @@ def is_atom(value: Any) -> bool:
 
 def _mutable(memo: dict[int, tuple[int, Any]], pickler: Pickler) -> dict[int, Any]:
     """Return those of the objects that were met that sharing shows in: what can't change may as well be two."""
-    owned, states = pickler.memory.owned, pickler.states
+    left_out = pickler.memory.owned | pickler.states | pickler.scope.shared.keys()
     return pickler.met | {
         key: obj
         for key, (_, obj) in memo.items()
-        if type(obj) not in _FIXED and key not in owned and key not in states and not _is_fixed(obj)
+        if type(obj) not in _FIXED and key not in left_out and not _is_fixed(obj)
     }
+
+
+def _own(value: Any, scope: Scope) -> dict[int, Any]:
+    """Return a function that two names may be for; those that only hold it stay apart."""
+    is_own = type(value) is types.FunctionType and defined_here(value) and id(value) not in scope.shared
+    return {id(value): value} if is_own else {}
 
 
 def _is_fixed(obj: Any) -> bool:

@@ -115,6 +115,25 @@ def set_handler(handler: logging.Handler, state: dict[str, Any]) -> None:
     vars(handler).update(state)
 
 
+def view_of_dict(owner: dict[Any, Any], name: str) -> Any:
+    """Return a view of a dict: its ``keys``, ``values`` or ``items``."""
+    return getattr(owner, name)()
+
+
+def make_error(kind: type[BaseException], arguments: tuple[Any, ...]) -> BaseException:
+    """Make an exception as Python's own class makes it, without what the notebook's class does."""
+    made = kind.__new__(kind, *arguments)
+    base: Any = next(each for each in kind.__mro__ if each.__module__ == "builtins")
+    base.__init__(made, *arguments)
+    return made
+
+
+def set_error(error: BaseException, state: tuple[dict[str, Any], Any, Any, bool]) -> None:
+    """Complete an exception: its attributes, and what it came from."""
+    attributes, error.__cause__, error.__context__, error.__suppress_context__ = state
+    vars(error).update(attributes)
+
+
 class _Stub:
     """A class's base until it has its own."""
 

@@ -11,6 +11,7 @@ import enum
 import types
 from typing import TYPE_CHECKING, Any
 
+from jupyter_mlops.pipeline import caches
 from jupyter_mlops.pipeline.pickling import defined_here
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ SETUP = "<setup {}>"
 _STATE = ("__defaults__", "__kwdefaults__", "__dict__")
 _CLOSURE = "closure"
 _DISPATCH = "registry"
+_CACHE = "cache"
 
 
 def shared_definitions(namespace: Mapping[str, Any]) -> dict[int, str]:
@@ -62,6 +64,8 @@ def put(state: Mapping[str, dict[str, Any]], find: Callable[[str], Any]) -> None
 
 
 def _state(definition: Any) -> dict[str, Any]:
+    if isinstance(definition, caches.Cached):
+        return {_CACHE: caches.Kept(definition)} if definition.cache_info().misses else {}
     if _dispatches(definition):
         return {_DISPATCH: {kind: does for kind, does in definition.registry.items() if kind is not object}}
     if isinstance(definition, types.FunctionType):
@@ -84,11 +88,15 @@ def _put_class(definition: type, values: Mapping[str, Any]) -> None:
             setattr(definition, name, value)
 
 
-def _put_function(definition: types.FunctionType, values: Mapping[str, Any]) -> None:
+def _put_function(definition: Any, values: Mapping[str, Any]) -> None:
     if _DISPATCH in values and _dispatches(definition):
         for kind, does in values[_DISPATCH].items():
             if vars(definition)[_DISPATCH].get(kind) is not does:
                 vars(definition)["register"](kind, does)
+        return
+    if isinstance(definition, caches.Cached):
+        definition.cache_clear()
+        caches.fill(definition, values.get(_CACHE))
         return
     definition.__defaults__ = values.get("__defaults__")
     definition.__kwdefaults__ = values.get("__kwdefaults__")
