@@ -6,7 +6,8 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
-from jupyter_mlops.notebook import files, known
+from jupyter_mlops.notebook import files, known, syntax
+from jupyter_mlops.notebook.events import Touch
 from jupyter_mlops.notebook.resources import FILE, spoken
 from jupyter_mlops.records.pipeline import Diagnostic
 
@@ -28,6 +29,7 @@ _in_memory = re.compile(r"(?:sqlite|duckdb)(?:\+\w+)?://")
 _writing_methods = known.words(
     "to_sql executemany executescript add add_all create_all register insert from_df"
 )
+_shell_appends = re.compile(r"\S\s*>>\s*[\w./]")
 _guards = (ast.If, ast.Try, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 _definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
@@ -40,17 +42,24 @@ def findings(made: Plan, versions: Versions) -> Iterator[Diagnostic]:
     yield from _databases(made, texts)
     for index in sorted({*made.setup, *made.params_cells}):
         tree = made.trees[index]
+        appended = next(
+            (each for each in made.events[index] if isinstance(each, Touch) and each.reads and each.writes),
+            None,
+        )
+        if appended is not None and not tree.body:  # %%writefile -a
+            yield _finding(
+                f"this setup cell appends to {spoken(appended.name)}", index, 1, "tag the cell as a stage"
+            )
         for node in _nodes(tree, _definitions):
             for call in (each for each in ast.walk(node) if isinstance(each, ast.Call)):
                 why = _repeated(call, tree, texts) or _undone(call, made, versions, texts)
                 if why:
-                    yield Diagnostic(
-                        rule="MLO126",
-                        message=f"{why}, and setup runs before every stage",
-                        mend=_mend(call),
-                        cell=index,
-                        line=call.lineno,
-                    )
+                    yield _finding(why, index, call.lineno, _mend(call))
+
+
+def _finding(why: str, cell: int, line: int, mend: str) -> Diagnostic:
+    message = f"{why}, and setup runs before every stage"
+    return Diagnostic(rule="MLO126", message=message, mend=mend, cell=cell, line=line)
 
 
 def _mend(call: ast.Call) -> str:
@@ -61,6 +70,9 @@ def _mend(call: ast.Call) -> str:
 def _repeated(call: ast.Call, tree: ast.Module, texts: Mapping[str, str]) -> str:
     """Say what a call does more than once when it is made before each stage."""
     name = _last(call.func)
+    if syntax.is_magic(call):
+        command = " ".join(str(each.value) for each in call.args if isinstance(each, ast.Constant))
+        return "this setup cell appends to a file" if _shell_appends.search(command) else ""
     if name == "open" and _mode(call).startswith("a") and _is_written(call, tree):
         return f"this setup cell appends to {_named(call, texts)}"
     if name.startswith("to_") and (_keyword(call, "mode") == "a" or _keyword(call, "if_exists") == "append"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,6 +32,7 @@ def findings(setup: str, *stages: str) -> list[Diagnostic]:
         "from pathlib import Path\nwith Path('x.txt').open('a') as f:\n    f.write('x')",
         "import pandas as pd\npd.DataFrame().to_csv('x.csv', mode='a')",
         "import pandas as pd\npd.DataFrame().to_sql('t', 'sqlite:///x.db', if_exists='append')",
+        "!echo x >> x.txt",
         "import os\nos.mkdir('x')",
         "import os\nos.makedirs('x/y')",
         "import sqlite3\ncon = sqlite3.connect('x.db')\ncon.execute('insert into t values (1)')",
@@ -58,6 +60,14 @@ def test_what_would_happen_again(setup: str) -> None:
 )
 def test_what_may_happen_again(setup: str) -> None:
     assert findings(setup) == []
+
+
+def test_a_file_that_is_written_on() -> None:
+    cells = ("%%writefile -a x.txt\nx", f"{A}x = 1", f"{B}print(x)")
+    document = json.loads(notebooks.text(*cells))
+    document["cells"][0]["metadata"] = {"mlops": {"kind": "setup"}}
+    found = dataflow.examine(parse(json.dumps(document), "case.ipynb"))[1]
+    assert [finding.rule for finding in found] == ["MLO126"]
 
 
 def test_what_a_stage_wrote_is_undone() -> None:
