@@ -216,6 +216,8 @@ def _warn_of_state(left: Left) -> None:
             sys.stderr.write(
                 f"the state of {name[1:-1]} that this stage leaves can't be passed on: {why.why}\n"
             )
+    for note in left.notes:
+        sys.stderr.write(f"{note}\n")
 
 
 def _make_room(namespace: dict[str, Any], stage: _Stage, varying: Sequence[str]) -> None:

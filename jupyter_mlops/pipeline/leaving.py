@@ -40,6 +40,11 @@ class Left:
     deleted: tuple[str, ...] = ()
     tombstones: dict[str, Tombstone] = field(default_factory=dict)
 
+    @property
+    def notes(self) -> list[str]:
+        """What to warn of: variables that travel without a part of them."""
+        return list(dict.fromkeys(note for _, made in self.stored for note in made.notes))
+
 
 def baseline(namespace: dict[str, Any], scope: Scope, find: Any) -> Baseline:
     """Take note of a namespace before its stage begins."""

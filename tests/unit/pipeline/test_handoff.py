@@ -391,3 +391,30 @@ def test_datasets_of_the_inputs_are_known_below(kernel: Kernel) -> None:
     look = "from jupyter_mlops.pipeline import session\nfound = session.current().all_datasets()\ny = 1"
     assert kernel.run("b", look, above=("a",))["found"] == [version]
     assert handoff.read_header(kernel.folder / "products/b.pkl").upstream_datasets == (version,)
+
+
+def test_what_a_cache_holds_travels_or_the_stage_warns(
+    kernel: Kernel, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = "import functools, threading\n@functools.cache\ndef load(x):\n    return [x]\nkept = load(1)"
+    kernel.run("a", code)
+    names = kernel.run("b", "again = load(1); kept", above=("a",))
+    assert names["again"] is names["kept"]
+    assert not capsys.readouterr().err
+    kernel.run("c", code.replace("[x]", "threading.Lock()").replace("kept = ", ""))
+    assert "what load has cached can't be passed on" in capsys.readouterr().err
+    assert kernel.run("d", "info = load.cache_info()", above=("c",))["info"].misses == 0
+
+
+def test_a_new_order_is_a_change(kernel: Kernel) -> None:
+    kernel.run("a", "d = {'x': 1, 'y': 2}; xs = [1, 2]")
+    kernel.run("b", "d['x'] = d.pop('x'); xs[0] = 1.0", above=("a",))
+    assert kernel.stored() == [("d",), ("xs",)]
+    assert list(kernel.run("c", "d", above=("a", "b"))["d"]) == ["y", "x"]
+
+
+def test_an_object_goes_when_the_stage_lets_go_of_it(kernel: Kernel) -> None:
+    setup = "class Handle:\n    def __del__(self): gone.append(1)\n"
+    kernel.run("a", "h = Handle()\ngone = []", setup=setup)
+    names = kernel.run("b", "h; gone; h = None; seen = len(gone)", setup=setup, above=("a",))
+    assert names["seen"] == 1
