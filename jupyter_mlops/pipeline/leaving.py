@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.pipeline import components, restoring, setup_state
 from jupyter_mlops.pipeline.above import is_pseudo
+from jupyter_mlops.pipeline.kinds import is_atom
 from jupyter_mlops.pipeline.memory import Roots, shared_roots
 from jupyter_mlops.pipeline.messages import mend_for, named_kind
-from jupyter_mlops.pipeline.pickling import Pickled, Scope, class_name, is_atom, pickled
+from jupyter_mlops.pipeline.pickling import Pickled, Scope, class_name, pickled
 from jupyter_mlops.pipeline.product import NOT_KEPT, Tombstone
 from jupyter_mlops.pipeline.sameness import Sameness
 

@@ -32,6 +32,14 @@ from cloudpickle.cloudpickle import _DYNAMIC_CLASS_TRACKER_LOCK as _CLASS_LOCK
 from cloudpickle.cloudpickle import _code_reduce as reduce_code
 
 from jupyter_mlops.pipeline import caches, exact, reducing, restoring, tensors
+from jupyter_mlops.pipeline.kinds import (
+    MAIN,
+    CellText,
+    defined_here,
+    holds_attributes,
+    is_fixed,
+    is_held_elsewhere,
+)
 from jupyter_mlops.pipeline.memory import (
     Memory,
     Roots,
@@ -46,7 +54,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 PROTOCOL = 5
-MAIN = "__main__"
 # Smaller buffers are not worth a place of their own in the file.
 SMALLEST_BUFFER = 4096
 # The cached functions whose contents are being tried.
@@ -130,12 +137,6 @@ def _dumped(value: Any, pickler: Pickler) -> tuple[Pickler, dict[int, tuple[int,
     return pickler, memo
 
 
-class _CellText(str):
-    """The text of a cell, of a kind of its own so that the pickler sees it."""
-
-    __slots__ = ()
-
-
 class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no types
     """Pickle for another process that runs the same setup cells."""
 
@@ -151,7 +152,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
         self.scope = scope
         self._expand = expand
         self._roots = roots
-        self._sources: dict[str, _CellText] = {}
+        self._sources: dict[str, CellText] = {}
         self._texts: list[pickle.PickleBuffer] = []
         self.buffers: list[tuple[memoryview, bool]] = []
         self.memory = Memory()
@@ -221,7 +222,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
             return reducing.handler(obj)
         elif isinstance(obj, BaseException):
             return reducing.error(obj, self._can_pickle)
-        plain = _holds_attributes(kind) and kind not in copyreg.dispatch_table
+        plain = holds_attributes(kind) and kind not in copyreg.dispatch_table
         return self._attributes(obj) if plain else NotImplemented
 
     def _attributes(self, obj: Any) -> _Reduced:
@@ -288,7 +289,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
     def _view(self, view: Any) -> _Reduced:
         return reducing.view(view)
 
-    def _text(self, text: _CellText) -> _Reduced:
+    def _text(self, text: CellText) -> _Reduced:
         # It is for tracebacks; a comment in it is no change.
         buffer = pickle.PickleBuffer(text.encode())
         self._texts.append(buffer)
@@ -310,11 +311,11 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
             raise pickle.PicklingError("a part of another object's memory")
         return memoryview, (view.obj,)
 
-    def _source(self, filename: str) -> _CellText:
+    def _source(self, filename: str) -> CellText:
         """Return the text of the cell that a code object's file name stands for; empty for a real file."""
         if filename not in self._sources:
             lines = linecache.getlines(filename) if not os.path.exists(filename) else []  # noqa: PTH110 - any text
-            self._sources[filename] = _CellText("".join(lines))
+            self._sources[filename] = CellText("".join(lines))
         return self._sources[filename]
 
     def _outside(self, buffer: pickle.PickleBuffer) -> bool:
@@ -334,7 +335,7 @@ _REDUCERS: dict[type, Callable[[Pickler, Any], _Reduced]] = {
     functools.cached_property: Pickler._cached_property,  # noqa: SLF001 - likewise
     memoryview: Pickler._memoryview,  # noqa: SLF001 - likewise
     types.CodeType: Pickler._code,  # noqa: SLF001 - likewise
-    _CellText: Pickler._text,  # noqa: SLF001 - likewise
+    CellText: Pickler._text,  # noqa: SLF001 - likewise
     caches.Cached: Pickler._cache,  # noqa: SLF001 - likewise
     caches.Kept: Pickler._kept,  # noqa: SLF001 - likewise
     **dict.fromkeys(reducing.VIEWS, Pickler._view),  # noqa: SLF001 - likewise
@@ -377,12 +378,6 @@ def _subclass(array: Any) -> _Reduced:
     return restoring.array_of, (plain, type(array)), state, None, None, restoring.set_attributes
 
 
-def defined_here(value: Any) -> bool:
-    """Say whether a function or class was defined in a cell."""
-    is_definition = isinstance(value, type | types.FunctionType | caches.Cached)
-    return is_definition and getattr(value, "__module__", None) == MAIN
-
-
 def class_name(kind: type, owner: str) -> str:
     """Return the name by which a class is one class wherever it arrives, the same in each run."""
     with _CLASS_LOCK:
@@ -408,56 +403,15 @@ def function_state(function: types.FunctionType) -> dict[str, Any]:
 
 
 @functools.cache
-def _holds_attributes(kind: Any) -> bool:
-    """Say whether pickle takes of a class's instances a dict of attributes, and nothing else."""
-    plain = all(
-        getattr(kind, name) is getattr(object, name)
-        for name in ("__reduce__", "__reduce_ex__", "__getstate__")
-    )
-    known = kind in cloudpickle.Pickler.dispatch_table or hasattr(kind, "__setstate__")
-    return plain and kind.__dictoffset__ != 0 and not known and not _has_slots(kind)
-
-
-def _has_slots(kind: Any) -> bool:
-    return any(vars(base).get("__slots__") for base in kind.__mro__)
-
-
-def is_held_elsewhere(obj: Any) -> bool:
-    """Say whether something else refers to the dict of an object's attributes."""
-    return _holders(obj) > _ALONE
-
-
-def _holders(obj: Any) -> int:
-    return sys.getrefcount(vars(obj))
-
-
-class _Plain:
-    pass
-
-
-_ALONE = _holders(_Plain())
-
-
-@functools.cache
 def _well_known_place(kind: Any) -> tuple[str, str] | None:
     return _WELL_KNOWN.get(kind) or _WELL_KNOWN_BY_NAME.get(f"{kind.__module__}.{kind.__qualname__}")
-
-
-def is_atom(value: Any) -> bool:
-    """Say whether neither a value nor what it holds can change."""
-    kind: Any = type(value)
-    if kind is types.BuiltinFunctionType:  # a list's append holds the list
-        return value.__self__ is None or isinstance(value.__self__, types.ModuleType | type)
-    return kind in _ATOMS or isinstance(value, type) or _is_fixed_kind(kind)
 
 
 def _mutable(memo: dict[int, tuple[int, Any]], pickler: Pickler) -> dict[int, Any]:
     """Return those of the objects that were met that sharing shows in: what can't change may as well be two."""
     left_out = pickler.memory.owned | pickler.states | pickler.scope.shared.keys()
     return pickler.met | {
-        key: obj
-        for key, (_, obj) in memo.items()
-        if type(obj) not in _FIXED and key not in left_out and not _is_fixed(obj)
+        key: obj for key, (_, obj) in memo.items() if key not in left_out and not is_fixed(obj)
     }
 
 
@@ -467,54 +421,4 @@ def _own(value: Any, scope: Scope) -> dict[int, Any]:
     return {id(value): value} if is_own else {}
 
 
-def _is_fixed(obj: Any) -> bool:
-    if type(obj) is types.FunctionType:
-        return not vars(obj) or obj.__module__ != MAIN
-    if type(obj) is caches.Cached:
-        return not defined_here(obj)
-    return is_atom(obj)
-
-
-@functools.cache
-def _is_fixed_kind(kind: Any) -> bool:
-    import datetime as dt
-    import decimal
-    import enum
-    import fractions
-    import pathlib
-    import uuid
-
-    fixed: tuple[type, ...] = (
-        dt.date, dt.time, dt.timedelta, dt.tzinfo, decimal.Decimal, enum.Enum,
-        fractions.Fraction, pathlib.PurePath, uuid.UUID,
-    )  # fmt: skip
-    numpy, pandas = sys.modules.get("numpy"), sys.modules.get("pandas")
-    if numpy is not None:
-        fixed = (*fixed, numpy.generic, numpy.dtype)
-    if pandas is not None:
-        fixed = (*fixed, pandas.Index, pandas.api.extensions.ExtensionDtype)
-    is_function = kind.__name__ in (
-        "cython_function_or_method",
-        "fused_cython_function",
-        "ufunc",
-        "wrapper_descriptor",
-    )
-    return is_function or issubclass(kind, fixed) or kind.__module__.partition(".")[0] in _FIXED_MODULES
-
-
-_ATOMS = frozenset(
-    {str, bytes, int, float, complex, bool, type(None), range, type(...), type(NotImplemented), types.CodeType,
-     types.ModuleType}
-)  # fmt: skip
-# What holds others, which are met on their own.
-_FIXED = _ATOMS | {
-    types.BuiltinFunctionType,
-    tuple,
-    frozenset,
-    slice,
-    pickle.PickleBuffer,
-    LiveGlobals,
-    _CellText,
-}
 _DICTS = ("__annotations__", "__kwdefaults__")
-_FIXED_MODULES = frozenset({"pyarrow"})

@@ -51,6 +51,8 @@ def test_objects_with_numpy_s_nan_need_no_second_look() -> None:
     frame = pd.DataFrame({"o": pd.Series(["x", np.nan, None], dtype=object), "t": ["a", None, "b"]})
     made = pickled(frame, Scope({}))
     assert not exact.is_wanted(made.data, {})
+    other = pickled(pd.Series([np.nan, "y"], dtype=object), Scope({}))
+    assert not set(made.objects) & set(other.objects)
     found = there(frame)
     assert is_nan(found["o"][1])
     assert found["o"][2] is None
