@@ -197,7 +197,9 @@ def publish(
         pulls=dict(sorted(above.pulls.items())),
         absent=tuple(sorted(above.absent)),
     )
-    storage.write(stage.product, header, left.stored)
+    # A run of ours sees to that itself, beside the next stages.
+    durable = session.RUN_VARIABLE not in os.environ
+    storage.write(stage.product, header, left.stored, durable=durable)
     session.finish()
 
 

@@ -26,13 +26,16 @@ if TYPE_CHECKING:
 ALIGNMENT = 64
 
 
-def write(path: Path, header: Header, stored: Sequence[tuple[tuple[str, ...], Pickled]]) -> Header:
+def write(
+    path: Path, header: Header, stored: Sequence[tuple[tuple[str, ...], Pickled]], *, durable: bool = True
+) -> Header:
     """Write a product in one step; return its header, which says where each component lies.
 
     Args:
         path: where the product goes.
         header: all but its components.
         stored: the names of each component, and its content.
+        durable: wait until the disk has it.
     """
     components, place = [], 0
     for names, pickled in stored:
@@ -46,7 +49,7 @@ def write(path: Path, header: Header, stored: Sequence[tuple[tuple[str, ...], Pi
     variables = {name: index for index, (names, _) in enumerate(stored) for name in names}
     header = msgspec.structs.replace(header, components=tuple(components), variables=variables)
     line = msgspec.json.encode(header)
-    with replacing(path) as file:
+    with replacing(path, durable=durable) as file:
         file.write(line.ljust(_aligned(len(line) + 1) - 1) + b"\n")
         for _, pickled in stored:
             for raw in (memoryview(pickled.data), *pickled.buffers):

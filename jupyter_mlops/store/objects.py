@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import uuid
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 READ_ONLY = 0o444
 # Smaller contents are hashed sooner than remembered.
 LARGE = 1 << 20
+# A disk does one at a time.
+_syncs = ThreadPoolExecutor(1, "sync")
 
 
 class Objects:
@@ -27,6 +30,7 @@ class Objects:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._syncing: list[Future[None]] = []
 
     def put_bytes(self, data: bytes) -> str:
         """Keep ``data``; return its SHA-256 as hex."""
@@ -57,6 +61,39 @@ class Objects:
         except OSError:
             temporary.unlink(missing_ok=True)
             raise
+
+    def adopt(self, path: Path) -> str:
+        """Keep a file itself, which nobody writes to any more; return its SHA-256 as hex.
+
+        The file stays where it is, as another name of the stored one. It needn't be on disk yet: that is seen to
+        beside whatever comes next, until ``settle`` has waited for it.
+
+        Raises:
+            OSError: when the file can't be read.
+        """
+        digest = hash_file(path)
+        if self.has(digest):
+            return digest
+        place = self._place(digest)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        path.chmod(READ_ONLY)
+        try:
+            place.hardlink_to(path)
+        except FileExistsError:
+            return digest
+        except OSError:  # another file system, or one without links
+            return self.put_file(path, digest=digest)
+        self._syncing.append(_syncs.submit(_sync, place))
+        return digest
+
+    def settle(self) -> None:
+        """Wait until what was adopted is on disk.
+
+        Raises:
+            OSError: when it can't be written there.
+        """
+        while self._syncing:
+            self._syncing.pop().result()
 
     def has(self, digest: str) -> bool:
         """Say whether the content is here."""
@@ -135,6 +172,15 @@ class Objects:
         temporary.replace(place)
         sync_folder(place.parent)
         return digest
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    sync_folder(path.parent)
 
 
 def _state(path: Path) -> str:

@@ -225,6 +225,7 @@ class _Running:
         partly = failed or any(stage.reason == _NOT_SELECTED for stage in live.run.stages)
         gates = tuple(self._judge(gate, models, partly=partly) for gate in self._pipeline.gates if track)
         finished = live.update(gates=tuple(gate for gate in gates if gate is not None))
+        self._store.objects.settle()
         finished = _with_end(finished, "failed" if failed else "succeeded")
         self._store.ledger.append(finished)
         if work.executed and track:

@@ -194,7 +194,7 @@ class Stages:
         touched = tell_apart(before, self.files.snapshot(plan.paths), self.files)
         plan = self.plans.plan(name, (pull.stage for pull in header.pulls.values()))
         objects = self.store.objects
-        stored = objects.put_file(product)
+        stored = objects.adopt(product)
         _link(objects.path(stored), product)
         used = _used(stage, header, seen)
         datasets = (str(Ref("dataset", item.name, str(item.version))) for item in header.datasets)

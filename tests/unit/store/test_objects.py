@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import signal
@@ -110,3 +111,40 @@ def test_a_small_content_is_hashed_each_time(tmp_path: Path) -> None:
     with pytest.raises(IntegrityError):
         objects.intact(digest)
     assert not objects.intact("0" * 64)
+
+
+def test_an_adopted_file_is_the_stored_one(tmp_path: Path) -> None:
+    objects = Objects(tmp_path / "objects")
+    (tmp_path / "product").write_bytes(b"content")
+    digest = objects.adopt(tmp_path / "product")
+    objects.settle()
+    assert objects.path(digest).samefile(tmp_path / "product")
+    assert digest == objects.put_bytes(b"content")
+    assert objects.intact(digest)
+    assert (tmp_path / "product").stat().st_mode & 0o777 == 0o444
+    (tmp_path / "again").write_bytes(b"content")
+    assert objects.adopt(tmp_path / "again") == digest
+
+
+def test_where_there_are_no_links_a_copy_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EXDEV, "another file system")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    objects = Objects(tmp_path / "objects")
+    (tmp_path / "product").write_bytes(b"content")
+    assert objects.read(objects.adopt(tmp_path / "product")) == b"content"
+
+
+def test_what_cannot_reach_the_disk_is_told_when_it_settles(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: int) -> None:
+        raise OSError(errno.EIO, "the disk is broken")
+
+    objects = Objects(tmp_path / "objects")
+    (tmp_path / "product").write_bytes(b"content")
+    monkeypatch.setattr(os, "fsync", fail)
+    objects.adopt(tmp_path / "product")
+    with pytest.raises(OSError, match="broken"):
+        objects.settle()
