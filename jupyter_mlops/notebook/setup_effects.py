@@ -12,12 +12,13 @@ from jupyter_mlops.notebook.resources import FILE, spoken
 from jupyter_mlops.records.pipeline import Diagnostic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from jupyter_mlops.notebook.stages import Plan
     from jupyter_mlops.notebook.versions import Versions
 
 _FOLDERS = known.words("mkdir makedirs")
+_ASKS = known.words("exists isfile is_file isdir is_dir listdir glob stat")
 _REMOVES = known.words("rmtree remove unlink rmdir")
 _OPENS = known.words("connect create_engine")
 _writes_sql = re.compile(
@@ -52,7 +53,7 @@ def findings(made: Plan, versions: Versions) -> Iterator[Diagnostic]:
             )
         for node in _nodes(tree, _definitions):
             for call in (each for each in ast.walk(node) if isinstance(each, ast.Call)):
-                why = _repeated(call, tree, texts) or _undone(call, made, versions, texts)
+                why = _repeated(call, tree, texts) or _undone(call, index, made, versions, texts)
                 if why:
                     yield _finding(why, index, call.lineno, _mend(call))
 
@@ -93,7 +94,7 @@ def _repeated(call: ast.Call, tree: ast.Module, texts: Mapping[str, str]) -> str
     return ""
 
 
-def _undone(call: ast.Call, made: Plan, versions: Versions, texts: Mapping[str, str]) -> str:
+def _undone(call: ast.Call, index: int, made: Plan, versions: Versions, texts: Mapping[str, str]) -> str:
     """Say which stage's writing a call undoes when it is made again before the stages below."""
     name = _last(call.func)
     last = list(made.stages)[-1]
@@ -102,6 +103,10 @@ def _undone(call: ast.Call, made: Plan, versions: Versions, texts: Mapping[str, 
         named = files.file_named(text) if text else ""
         if "w" not in use or "r" in use or name in _FOLDERS or not named:
             continue
+        surely = list(_calls(_nodes(made.trees[index], _guards)))
+        before = [each for each in _calls([made.trees[index]]) if each.lineno <= call.lineno]
+        if call in surely and any(_reads(each, named, texts) for each in before):
+            return f"this setup cell reads {spoken(named)} and writes it anew"
         for other, uses in versions.files.items():
             inside = name in _REMOVES and other.startswith(f"{named[:-1]}/")
             writers = [stage for stage, writes, _, _ in uses if writes and stage != last]
@@ -111,6 +116,17 @@ def _undone(call: ast.Call, made: Plan, versions: Versions, texts: Mapping[str, 
                     f"this setup cell {what} {spoken(named)}, and stage {writers[0]} writes {spoken(other)}"
                 )
     return ""
+
+
+def _reads(call: ast.Call, named: str, texts: Mapping[str, str]) -> bool:
+    """Say whether a call reads a file, and not only whether it is there."""
+    if _last(call.func) in _ASKS:
+        return False
+    return any(
+        "r" in use
+        and any((text := files.text_of(place, texts)) and files.file_named(text) == named for place in places)
+        for use, places in files.used_by(call, _path(call.func))
+    )
 
 
 def _databases(made: Plan, texts: Mapping[str, str]) -> Iterator[Diagnostic]:
@@ -208,7 +224,7 @@ def _nodes(tree: ast.Module, apart: tuple[type[ast.AST], ...]) -> list[ast.AST]:
     return [node for node in tree.body if not isinstance(node, apart)]
 
 
-def _calls(nodes: list[ast.AST] | list[ast.expr]) -> Iterator[ast.Call]:
+def _calls(nodes: Iterable[ast.AST]) -> Iterator[ast.Call]:
     return (each for node in nodes for each in ast.walk(node) if isinstance(each, ast.Call))
 
 
