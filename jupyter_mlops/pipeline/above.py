@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from jupyter_mlops.errors import HandoffError
-from jupyter_mlops.pipeline import restoring
-from jupyter_mlops.pipeline.pickling import Unpickler
 from jupyter_mlops.pipeline.product import NOT_KEPT, Tombstone, latest
+from jupyter_mlops.pipeline.serialization import restoring
+from jupyter_mlops.pipeline.serialization.pickling import Unpickler
 from jupyter_mlops.records.run import Pull
 
 if TYPE_CHECKING:

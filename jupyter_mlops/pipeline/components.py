@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jupyter_mlops.pipeline.memory import sharing
+from jupyter_mlops.pipeline.serialization.memory import sharing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from jupyter_mlops.pipeline.pickling import Pickled
+    from jupyter_mlops.pipeline.serialization.pickling import Pickled
 
 
 def components(found: Mapping[str, Pickled]) -> list[tuple[str, ...]]:

@@ -14,15 +14,17 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.pipeline import leaving, restoring, session, setup_state, storage, watching
+from jupyter_mlops.pipeline import leaving, session, storage, watching
 from jupyter_mlops.pipeline.above import Above, is_pseudo, refuse
-from jupyter_mlops.pipeline.facet import Start, start_of
 from jupyter_mlops.pipeline.layout import MARKER, RESERVED
 from jupyter_mlops.pipeline.leaving import Baseline, Leaving, Left
 from jupyter_mlops.pipeline.namespace import Namespace, move_into, running_shell
-from jupyter_mlops.pipeline.pickling import Scope
-from jupyter_mlops.pipeline.process_state import ProcessState
 from jupyter_mlops.pipeline.product import NOT_KEPT, Header, Tombstone
+from jupyter_mlops.pipeline.serialization import restoring
+from jupyter_mlops.pipeline.serialization.pickling import Scope
+from jupyter_mlops.pipeline.state import setup as setup_state
+from jupyter_mlops.pipeline.state.facet import Start, start_of
+from jupyter_mlops.pipeline.state.process import ProcessState
 from jupyter_mlops.pipeline.storage import Product, read_header
 from jupyter_mlops.pipeline.values import read_values
 

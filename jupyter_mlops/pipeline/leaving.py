@@ -6,14 +6,16 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.pipeline import components, restoring, setup_state
+from jupyter_mlops.pipeline import components
 from jupyter_mlops.pipeline.above import is_pseudo
-from jupyter_mlops.pipeline.kinds import is_atom
-from jupyter_mlops.pipeline.memory import Roots, shared_roots
 from jupyter_mlops.pipeline.messages import mend_for, named_kind
-from jupyter_mlops.pipeline.pickling import Pickled, Scope, class_name, pickled
 from jupyter_mlops.pipeline.product import NOT_KEPT, Tombstone
-from jupyter_mlops.pipeline.sameness import Sameness
+from jupyter_mlops.pipeline.serialization import restoring
+from jupyter_mlops.pipeline.serialization.kinds import is_atom
+from jupyter_mlops.pipeline.serialization.memory import Roots, shared_roots
+from jupyter_mlops.pipeline.serialization.pickling import Pickled, Scope, class_name, pickled
+from jupyter_mlops.pipeline.serialization.sameness import Sameness
+from jupyter_mlops.pipeline.state import setup as setup_state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

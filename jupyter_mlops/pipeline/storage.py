@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from jupyter_mlops.pipeline.pickling import Pickled
+    from jupyter_mlops.pipeline.serialization.pickling import Pickled
 
 ALIGNMENT = 64
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.errors import HandoffError
-from jupyter_mlops.pipeline import restoring
 from jupyter_mlops.pipeline.above import Above, is_pseudo
 from jupyter_mlops.pipeline.namespace import Namespace
+from jupyter_mlops.pipeline.serialization import restoring
 from jupyter_mlops.pipeline.storage import Product
 
 if TYPE_CHECKING:

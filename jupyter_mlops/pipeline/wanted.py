@@ -129,7 +129,7 @@ class Words:
 
         Attributes of modules that they set are among them, as dotted names.
         """
-        from jupyter_mlops.pipeline.facets import FACETS
+        from jupyter_mlops.pipeline.state.facets import FACETS
 
         texts = (*self.setup, *self.texts(self.pipeline.stages if stages is None else stages))
         known = {word for facet in FACETS for word in facet.words}
@@ -137,7 +137,7 @@ class Words:
 
     def unsaid(self) -> list[str]:
         """Return the pseudo-variables of state that no code of the notebook cares for."""
-        from jupyter_mlops.pipeline.facets import FACETS
+        from jupyter_mlops.pipeline.state.facets import FACETS
 
         said = set(self.state_words())
         return [facet.name for facet in FACETS if facet.words and not facet.words & said]

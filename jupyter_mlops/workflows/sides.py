@@ -15,7 +15,7 @@ from jupyter_mlops import settings as project
 from jupyter_mlops.errors import StageFailedError
 from jupyter_mlops.notebook import cells as notebooks
 from jupyter_mlops.notebook.tags import untagged
-from jupyter_mlops.pipeline import snapshot
+from jupyter_mlops.pipeline.comparison import snapshot
 from jupyter_mlops.pipeline.layout import SOURCE_KEY
 from jupyter_mlops.records.run import StageError, StageExecution
 from jupyter_mlops.store.opened import open_store
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from jupyter_mlops.notebook.cells import Cell, Notebook
-    from jupyter_mlops.pipeline.comparison_values import Tolerance
+    from jupyter_mlops.pipeline.comparison.values import Tolerance
     from jupyter_mlops.records.pipeline import Pipeline
     from jupyter_mlops.records.run import Run
     from jupyter_mlops.settings import Settings
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     Outputs = dict[int, list[dict[str, Any]]]
     OnStep = Callable[[str, int, int], None]
 
-_SNAPSHOT = "__import__('jupyter_mlops.pipeline.snapshot', fromlist=['snapshot'])"
+_SNAPSHOT = "__import__('jupyter_mlops.pipeline.comparison.snapshot', fromlist=['snapshot'])"
 
 
 @dataclass(frozen=True)

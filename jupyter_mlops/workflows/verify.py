@@ -9,8 +9,9 @@ import msgspec
 from jupyter_mlops import settings
 from jupyter_mlops.errors import UsageError
 from jupyter_mlops.notebook import lint
-from jupyter_mlops.pipeline import outputs, parameters
-from jupyter_mlops.pipeline.comparison_values import Tolerance, number_differs
+from jupyter_mlops.pipeline import parameters
+from jupyter_mlops.pipeline.comparison import outputs
+from jupyter_mlops.pipeline.comparison.values import Tolerance, number_differs
 from jupyter_mlops.records.verification import Compared, Difference, Draw, Failure, Verification
 from jupyter_mlops.workflows import build, sides
 from jupyter_mlops.workflows.sandbox import sandbox
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from jupyter_mlops.pipeline.snapshot import Answer
+    from jupyter_mlops.pipeline.comparison.snapshot import Answer
     from jupyter_mlops.records.verification import VerificationStatus
     from jupyter_mlops.workflows.sandbox import Sandbox
     from jupyter_mlops.workflows.sides import OnStep, Side, Subject

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from jupyter_mlops.errors import NotebookError, UsageError
-from jupyter_mlops.pipeline.comparison_values import Tolerance
-from jupyter_mlops.pipeline.snapshot import Logged
+from jupyter_mlops.pipeline.comparison.snapshot import Logged
+from jupyter_mlops.pipeline.comparison.values import Tolerance
 from jupyter_mlops.records.run import StageError
 from jupyter_mlops.settings import Settings
 from jupyter_mlops.workflows import build, sides, verify

@@ -6,8 +6,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.pipeline.facet import Facet, Start
 from jupyter_mlops.pipeline.namespace import running_shell
+from jupyter_mlops.pipeline.state.facet import Facet, Start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,8 +10,8 @@ from typing import Any
 
 import cloudpickle
 
-from jupyter_mlops.pipeline import caches, exact
-from jupyter_mlops.pipeline.restoring import LiveGlobals
+from jupyter_mlops.pipeline.serialization import caches, exact
+from jupyter_mlops.pipeline.serialization.restoring import LiveGlobals
 
 MAIN = "__main__"
 

@@ -11,8 +11,8 @@ import enum
 import types
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.pipeline import caches
-from jupyter_mlops.pipeline.kinds import defined_here
+from jupyter_mlops.pipeline.serialization import caches
+from jupyter_mlops.pipeline.serialization.kinds import defined_here
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

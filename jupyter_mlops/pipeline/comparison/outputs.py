@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from jupyter_mlops.pipeline.comparison_values import Tolerance, number_differs, shown
+from jupyter_mlops.pipeline.comparison.values import Tolerance, number_differs, shown
 
 Output = Mapping[str, Any]
 Shown = list[tuple[str, Any]]

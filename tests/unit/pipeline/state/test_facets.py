@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jupyter_mlops.pipeline import module_state
-from jupyter_mlops.pipeline.facet import Facet, start_of
-from jupyter_mlops.pipeline.facets import FACETS
-from jupyter_mlops.pipeline.module_state import ModuleState
-from jupyter_mlops.pipeline.pickling import Scope, pickled
+from jupyter_mlops.pipeline.serialization.pickling import Scope, pickled
+from jupyter_mlops.pipeline.state import modules as module_state
+from jupyter_mlops.pipeline.state.facet import Facet, start_of
+from jupyter_mlops.pipeline.state.facets import FACETS
+from jupyter_mlops.pipeline.state.modules import ModuleState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

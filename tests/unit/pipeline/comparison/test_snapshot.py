@@ -8,7 +8,8 @@ import json
 import msgspec
 import pytest
 
-from jupyter_mlops.pipeline import session, snapshot
+from jupyter_mlops.pipeline import session
+from jupyter_mlops.pipeline.comparison import snapshot
 from jupyter_mlops.records.run import NamedVersion
 
 

@@ -9,14 +9,11 @@ function is bound to the namespace it is restored in, so that it sees what is re
 from __future__ import annotations
 
 import copyreg
-import functools
-import gc
 import io
 import linecache
 import logging
 import os
 import pickle
-import random
 import sys
 import types
 from dataclasses import dataclass, field
@@ -31,8 +28,8 @@ from cloudpickle.cloudpickle import _DYNAMIC_CLASS_TRACKER_BY_ID as _CLASSES_BY_
 from cloudpickle.cloudpickle import _DYNAMIC_CLASS_TRACKER_LOCK as _CLASS_LOCK
 from cloudpickle.cloudpickle import _code_reduce as reduce_code
 
-from jupyter_mlops.pipeline import caches, exact, reducing, restoring, tensors
-from jupyter_mlops.pipeline.kinds import (
+from jupyter_mlops.pipeline.serialization import caches, exact, reducing, restoring, tensors
+from jupyter_mlops.pipeline.serialization.kinds import (
     MAIN,
     CellText,
     defined_here,
@@ -40,7 +37,7 @@ from jupyter_mlops.pipeline.kinds import (
     is_fixed,
     is_held_elsewhere,
 )
-from jupyter_mlops.pipeline.memory import (
+from jupyter_mlops.pipeline.serialization.memory import (
     Memory,
     Roots,
     is_array,
@@ -48,7 +45,7 @@ from jupyter_mlops.pipeline.memory import (
     is_plain_subclass,
     view_arguments,
 )
-from jupyter_mlops.pipeline.restoring import LiveGlobals
+from jupyter_mlops.pipeline.serialization.restoring import LiveGlobals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -178,7 +175,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
         if isinstance(obj, type):
             return self._class(obj)
         kind: Any = type(obj)
-        place = _well_known_place(kind)
+        place = reducing.well_known_place(kind)
         if place is not None and getattr(sys.modules.get(place[0]), place[1], None) is obj:
             return restoring.well_known, place
         reduce = _REDUCERS.get(kind)
@@ -211,7 +208,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
             return exact.text_dtype(obj)
         if tensors.is_torch(kind):
             return tensors.reduce(obj, self.memory)
-        return _subclass(obj) if is_plain_subclass(obj) else self._other(obj, kind)
+        return reducing.subclass(obj) if is_plain_subclass(obj) else self._other(obj, kind)
 
     def _other(self, obj: Any, kind: Any) -> _Reduced:
         if is_pandas(obj):
@@ -240,7 +237,14 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
                 return NotImplemented
             names = function.__globals__
         arguments = (function.__code__, names, function.__name__, function.__closure__)
-        return restoring.make_function, arguments, function_state(function), None, None, restoring.set_state
+        return (
+            restoring.make_function,
+            arguments,
+            reducing.function_state(function),
+            None,
+            None,
+            restoring.set_state,
+        )
 
     def _cell(self, cell: types.CellType) -> _Reduced:
         try:
@@ -286,30 +290,11 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
             return False
         return True
 
-    def _view(self, view: Any) -> _Reduced:
-        return reducing.view(view)
-
     def _text(self, text: CellText) -> _Reduced:
         # It is for tracebacks; a comment in it is no change.
         buffer = pickle.PickleBuffer(text.encode())
         self._texts.append(buffer)
         return restoring.cell_text, (buffer,)
-
-    def _proxy(self, proxy: Any) -> _Reduced:
-        referents = [each for each in gc.get_referents(proxy) if isinstance(each, dict)]
-        return (types.MappingProxyType, (referents[0],)) if referents else NotImplemented
-
-    def _cached_property(self, cached: functools.cached_property[Any]) -> _Reduced:
-        state = {name: value for name, value in vars(cached).items() if name != "lock"}
-        return functools.cached_property, (cached.func,), state
-
-    def _memoryview(self, view: memoryview) -> _Reduced:
-        if view.readonly and isinstance(view.obj, bytes):
-            return NotImplemented
-        whole = memoryview(view.obj)
-        if (view.nbytes, view.format, view.shape) != (whole.nbytes, whole.format, whole.shape):
-            raise pickle.PicklingError("a part of another object's memory")
-        return memoryview, (view.obj,)
 
     def _source(self, filename: str) -> CellText:
         """Return the text of the cell that a code object's file name stands for; empty for a real file."""
@@ -328,17 +313,18 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
         return False
 
 
+def _alone(reduce: Callable[[Any], _Reduced]) -> Callable[[Pickler, Any], _Reduced]:
+    return lambda _, obj: reduce(obj)
+
+
 _REDUCERS: dict[type, Callable[[Pickler, Any], _Reduced]] = {
     types.FunctionType: Pickler._function,  # noqa: SLF001 - its own table
     types.CellType: Pickler._cell,  # noqa: SLF001 - likewise
-    types.MappingProxyType: Pickler._proxy,  # noqa: SLF001 - likewise
-    functools.cached_property: Pickler._cached_property,  # noqa: SLF001 - likewise
-    memoryview: Pickler._memoryview,  # noqa: SLF001 - likewise
     types.CodeType: Pickler._code,  # noqa: SLF001 - likewise
     CellText: Pickler._text,  # noqa: SLF001 - likewise
     caches.Cached: Pickler._cache,  # noqa: SLF001 - likewise
     caches.Kept: Pickler._kept,  # noqa: SLF001 - likewise
-    **dict.fromkeys(reducing.VIEWS, Pickler._view),  # noqa: SLF001 - likewise
+    **{kind: _alone(reduce) for kind, reduce in reducing.REDUCERS.items()},
 }
 
 
@@ -351,31 +337,12 @@ class ExactPickler(Pickler):
         self.met = self.persistent_id.met
 
 
-# Objects that there is one of in each process: a variable may hold them, or a method of theirs.
-_WELL_KNOWN: dict[type, tuple[str, str]] = {
-    random.Random: ("random", "_inst"),
-    type(os.environ): ("os", "environ"),
-}
-_WELL_KNOWN_BY_NAME = {
-    "numpy.random.mtrand.RandomState": ("numpy.random.mtrand", "_rand"),
-    "torch._C.Generator": ("torch", "default_generator"),
-}
-
-
 class Unpickler(exact.Unpickler):
     """Unpickle into a namespace: what a pickle names in ``__main__`` is looked up there."""
 
     def find_class(self, module: str, name: str) -> Any:
         """Return the global that a pickle names."""
         return restoring.setup_object(name) if module == MAIN else super().find_class(module, name)
-
-
-def _subclass(array: Any) -> _Reduced:
-    import numpy as np
-
-    plain = np.ndarray.view(array, np.ndarray)
-    state = dict(getattr(array, "__dict__", {}))
-    return restoring.array_of, (plain, type(array)), state, None, None, restoring.set_attributes
 
 
 def class_name(kind: type, owner: str) -> str:
@@ -391,22 +358,6 @@ def class_name(kind: type, owner: str) -> str:
         return str(_CLASS_NAMES[kind])
 
 
-def function_state(function: types.FunctionType) -> dict[str, Any]:
-    """Return what a function holds besides its code and its closure."""
-    names = ("__defaults__", "__kwdefaults__", "__module__", "__qualname__", "__doc__", "__annotations__")
-    if sys.version_info >= (3, 12):
-        names = (*names, "__type_params__")
-    state = {name: getattr(function, name) for name in names}
-    # Copies: two variables that hold one function needn't be kept together for dicts that nobody changes in place.
-    copies = {name: dict(state[name]) for name in _DICTS if state[name] is not None}
-    return {**state, **copies, "__dict__": vars(function).copy()}
-
-
-@functools.cache
-def _well_known_place(kind: Any) -> tuple[str, str] | None:
-    return _WELL_KNOWN.get(kind) or _WELL_KNOWN_BY_NAME.get(f"{kind.__module__}.{kind.__qualname__}")
-
-
 def _mutable(memo: dict[int, tuple[int, Any]], pickler: Pickler) -> dict[int, Any]:
     """Return those of the objects that were met that sharing shows in: what can't change may as well be two."""
     left_out = pickler.memory.owned | pickler.states | pickler.scope.shared.keys()
@@ -419,6 +370,3 @@ def _own(value: Any, scope: Scope) -> dict[int, Any]:
     """Return a function that two names may be for; those that only hold it stay apart."""
     is_own = type(value) is types.FunctionType and defined_here(value) and id(value) not in scope.shared
     return {id(value): value} if is_own else {}
-
-
-_DICTS = ("__annotations__", "__kwdefaults__")

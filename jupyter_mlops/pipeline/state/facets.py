@@ -13,8 +13,8 @@ import time
 import warnings
 from typing import Any
 
-from jupyter_mlops.pipeline import plot_facets, shell_facets
-from jupyter_mlops.pipeline.facet import Facet, Start, module
+from jupyter_mlops.pipeline.state import plot_facets, shell_facets
+from jupyter_mlops.pipeline.state.facet import Facet, Start, module
 
 
 def _environment(start: Start) -> dict[str, str | None]:

@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from jupyter_mlops.pipeline.pickling import Scope, pickled
-from jupyter_mlops.pipeline.sameness import Sameness
+from jupyter_mlops.pipeline.serialization.pickling import Scope, pickled
+from jupyter_mlops.pipeline.serialization.sameness import Sameness
 
 
 def same(before: Any, now: Any) -> bool:

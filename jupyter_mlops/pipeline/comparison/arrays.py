@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.pipeline.comparison_values import Found, Tolerance, is_clock, shown
+from jupyter_mlops.pipeline.comparison.values import Found, Tolerance, is_clock, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jupyter_mlops.pipeline.comparison import Comparer
+    from jupyter_mlops.pipeline.comparison.comparer import Comparer
 
     Answer = tuple[bool, Found | None]
 

@@ -26,8 +26,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from jupyter_mlops.pipeline.comparison import Comparer, compare
-from jupyter_mlops.pipeline.comparison_values import Tolerance
+from jupyter_mlops.pipeline.comparison.comparer import Comparer, compare
+from jupyter_mlops.pipeline.comparison.values import Tolerance
 
 
 class Point(NamedTuple):

@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from jupyter_mlops.pipeline import comparison_arrays as arrays
-from jupyter_mlops.pipeline import comparison_objects as objects
-from jupyter_mlops.pipeline.comparison_values import (
+from jupyter_mlops.pipeline.comparison import arrays, objects
+from jupyter_mlops.pipeline.comparison.values import (
     Found,
     Tolerance,
     is_clock,

@@ -15,7 +15,7 @@ from jupyter_mlops.errors import HandoffError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jupyter_mlops.pipeline.memory import Memory
+    from jupyter_mlops.pipeline.serialization.memory import Memory
 
 _STORAGES = frozenset({"UntypedStorage", "TypedStorage"})
 

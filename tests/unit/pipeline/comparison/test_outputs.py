@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jupyter_mlops.pipeline.comparison_values import Tolerance
-from jupyter_mlops.pipeline.outputs import Reader, compare
+from jupyter_mlops.pipeline.comparison.outputs import Reader, compare
+from jupyter_mlops.pipeline.comparison.values import Tolerance
 
 EXACT = Tolerance()
 

@@ -21,10 +21,10 @@ from collections import defaultdict, deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.pipeline.comparison_values import Found, shown
+from jupyter_mlops.pipeline.comparison.values import Found, shown
 
 if TYPE_CHECKING:
-    from jupyter_mlops.pipeline.comparison import Comparer
+    from jupyter_mlops.pipeline.comparison.comparer import Comparer
 
     Answer = tuple[bool, Found | None]
 

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jupyter_mlops.pipeline import exact
-from jupyter_mlops.pipeline.pickling import Scope, Unpickler, pickled
+from jupyter_mlops.pipeline.serialization import exact
+from jupyter_mlops.pipeline.serialization.pickling import Scope, Unpickler, pickled
 
 NAN = math.nan
 

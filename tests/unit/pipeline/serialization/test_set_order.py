@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_mlops.pipeline import set_order
+from jupyter_mlops.pipeline.serialization import set_order
 
 SIZES = (2, 3, 4, 5, 7, 10, 30, 100, 500)
 

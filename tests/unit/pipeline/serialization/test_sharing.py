@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
-from jupyter_mlops.pipeline.memory import shared_roots
-from jupyter_mlops.pipeline.pickling import Pickled, Scope, Unpickler, pickled
+from jupyter_mlops.pipeline.serialization.memory import shared_roots
+from jupyter_mlops.pipeline.serialization.pickling import Pickled, Scope, Unpickler, pickled
 
 
 def whole(value: Any) -> Pickled:

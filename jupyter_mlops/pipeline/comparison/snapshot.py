@@ -136,7 +136,7 @@ def compare_files(namespace: dict[str, Any], question: str, answer: str) -> None
 def _compare_one(
     namespace: dict[str, Any], crossing: Crossing, name: str, rtol: float, atol: float
 ) -> tuple[str, str, list[str]]:
-    from jupyter_mlops.pipeline.comparison import Comparer, Tolerance
+    from jupyter_mlops.pipeline.comparison.comparer import Comparer, Tolerance
 
     mine, why = _kept(Path(crossing.notebook), name)
     if why.startswith("error: "):

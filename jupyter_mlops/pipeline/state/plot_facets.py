@@ -6,8 +6,8 @@ import sys
 import warnings
 from typing import Any
 
-from jupyter_mlops.pipeline.facet import Facet, Start, module
 from jupyter_mlops.pipeline.namespace import running_shell
+from jupyter_mlops.pipeline.state.facet import Facet, Start, module
 
 _OF_THE_BACKEND = ("backend", "interactive", "toolbar", "webagg", "tk.", "macosx", "docstring")
 

@@ -16,7 +16,7 @@ import struct
 import sys
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.pipeline import restoring, set_order
+from jupyter_mlops.pipeline.serialization import restoring, set_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_mlops.pipeline import caches
+from jupyter_mlops.pipeline.serialization import caches
 
 KINDS: dict[str, Any] = {
     "cache": functools.cache,

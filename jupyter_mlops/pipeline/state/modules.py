@@ -7,7 +7,7 @@ import sys
 import types
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.pipeline.facet import Facet, Start
+from jupyter_mlops.pipeline.state.facet import Facet, Start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.pipeline.facets import FACETS
-from jupyter_mlops.pipeline.module_state import (
+from jupyter_mlops.pipeline.serialization.pickling import Scope, pickled
+from jupyter_mlops.pipeline.state.facets import FACETS
+from jupyter_mlops.pipeline.state.modules import (
     MODULE,
     ModuleState,
     attribute,
@@ -21,7 +22,6 @@ from jupyter_mlops.pipeline.module_state import (
     new_modules,
     prefixes,
 )
-from jupyter_mlops.pipeline.pickling import Scope, pickled
 from jupyter_mlops.records.run import Pull
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
 
     from jupyter_mlops.pipeline.above import Above
-    from jupyter_mlops.pipeline.facet import Facet, Start
+    from jupyter_mlops.pipeline.state.facet import Facet, Start
 
 
 @dataclass

@@ -1,0 +1,1 @@
+"""How a stage's variables become bytes, and on the other side what they were."""
