@@ -26,7 +26,7 @@ code{font:12.5px ui-monospace,SFMono-Regular,Menlo,monospace}.soft code{font-siz
 .tile b{display:block;font-size:20px;font-variant-numeric:tabular-nums;color:var(--tone,var(--ink))}
 .tile span{color:var(--soft);font-size:12.5px}
 .card,.wide,.facts{background:var(--card);border:1px solid var(--line);border-radius:10px}
-.card{padding:14px 16px;margin-bottom:12px}.wide{overflow-x:auto}.wide svg{display:block;margin:auto}
+.card{padding:14px 16px;margin-bottom:12px}.wide{overflow-x:auto}.wide svg{display:block;margin:auto;max-width:max(100%,900px);height:auto}
 .card.error{border-left:4px solid var(--failed)}
 pre{overflow-x:auto;margin:8px 0;padding:12px;border-radius:8px;background:var(--ground);font:12px/1.45 ui-monospace,SFMono-Regular,Menlo,monospace}
 summary{cursor:pointer;color:var(--soft)}
