@@ -311,7 +311,7 @@ def _sides(left: Any, right: Any) -> str:
 def _short(value: Any) -> str:
     return (
         str(value)
-        if type(value).__module__.partition(".")[0] in ("numpy", "torch", "pandas")
+        if str(type(value).__module__).partition(".")[0] in ("numpy", "torch", "pandas")
         else shown(value)
     )
 

@@ -236,7 +236,7 @@ def _is_handle(value: Any) -> bool:
     if isinstance(value, _HANDLES):
         return True
     is_iterator = isinstance(value, Iterator) and type(value).__module__ in ("builtins", "itertools", "_csv")
-    return is_iterator or type(value).__module__.partition(".")[0] in _HANDLE_MODULES
+    return is_iterator or str(type(value).__module__).partition(".")[0] in _HANDLE_MODULES
 
 
 def _is_artist(value: Any) -> bool:

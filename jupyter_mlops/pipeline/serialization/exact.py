@@ -66,7 +66,7 @@ def array_of_objects(array: Any) -> Any:
 def is_text_dtype(kind: Any) -> bool:
     """Say whether objects of a class are pandas' type of texts."""
     name: str = kind.__name__
-    return name == "StringDtype" and kind.__module__.partition(".")[0] == "pandas"
+    return name == "StringDtype" and str(kind.__module__).partition(".")[0] == "pandas"
 
 
 def text_dtype(dtype: Any) -> Any:

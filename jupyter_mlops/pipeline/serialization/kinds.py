@@ -102,7 +102,7 @@ def _is_fixed_kind(kind: Any) -> bool:
         "ufunc",
         "wrapper_descriptor",
     )
-    return is_function or issubclass(kind, fixed) or kind.__module__.partition(".")[0] in _FIXED_MODULES
+    return is_function or issubclass(kind, fixed) or str(kind.__module__).partition(".")[0] in _FIXED_MODULES
 
 
 _ATOMS = frozenset(

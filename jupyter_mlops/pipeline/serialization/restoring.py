@@ -98,6 +98,11 @@ def notebook_class(name: str) -> Any:
     )
 
 
+def is_made(variable: str) -> bool:
+    """Say whether there is a class by now, by the variable that stands for it."""
+    return any(variable == CLASS.format(name) for name in list(_CLASSES_BY_NAME))
+
+
 def well_known(module: str, name: str) -> Any:
     """Return an object that there is one of in each process."""
     return getattr(importlib.import_module(module), name)
