@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 START_TIMEOUT = 120.0
 _KERNEL_ARGUMENTS = ["--HistoryManager.hist_file=:memory:"]
+_ENDED = "the fork server ended"
 _CODE = """\
 import sys
 del sys.path[0]
@@ -165,6 +166,8 @@ class ForkServer:
             self._control.sendall(json.dumps(message).encode() + b"\n")
             pid = pending.forked.result(timeout)
             kernel = WarmProcess(pid, os.pidfd_open(pid), pending.ended)
+        except ConnectionError as error:
+            raise NotWarmError(_ENDED) from error
         except (OSError, TimeoutError) as error:
             raise NotWarmError(f"the fork server gave none: {str(error) or 'it took too long'}") from error
         try:
@@ -197,7 +200,7 @@ class ForkServer:
         with contextlib.suppress(OSError), self._control.makefile("rb") as lines:
             for line in lines:
                 self._take(json.loads(line))
-        error = NotWarmError("the fork server ended")
+        error = NotWarmError(_ENDED)
         with self._lock:
             self._gone = error
             pending = list(self._pending.values())
