@@ -10,7 +10,7 @@ from jupyter_mlops.pipeline.spoken import spoken
 from jupyter_mlops.records.decision import Decision
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 
     from jupyter_mlops.records.pipeline import Pipeline, Stage
     from jupyter_mlops.records.run import StageExecution
@@ -29,6 +29,7 @@ def decide(  # noqa: PLR0913 - what a decision hangs on
     digest: Callable[[str], str | None],
     standing: Callable[[str, str | None], str | None],
     stored: Callable[[str], bool],
+    present: Collection[str] = (),
     causes: Mapping[str, str] = _NO_REASONS,
     unwanted: Container[str] = (),
     force: bool = False,
@@ -43,6 +44,7 @@ def decide(  # noqa: PLR0913 - what a decision hangs on
         above: what the stages above left, in page order.
         digest: gives a file's digest as the stage would meet it, None where there is no such file.
         standing: gives a file's digest as it is now, for one that the stage had left with the given digest.
+        present: files that the code means and that no stage of its own or below made.
         stored: says whether a content is in the object store.
         causes: why a stage above ran, for those that did.
         unwanted: the variables that no stage below can mention.
@@ -62,6 +64,7 @@ def decide(  # noqa: PLR0913 - what a decision hangs on
                 if name not in unwanted
             ),
             *_changed_files(execution, digest, standing),
+            *_new_files(execution, present),
         )
         if not found and not (stored(execution.product) and stored(execution.executed)):
             found = ("its stored outputs are gone or damaged",)
@@ -186,3 +189,9 @@ def _changed_files(
         elif left is not None and now != left:
             found.append(f"file {path}, which it writes, is not as it left it")
     return tuple(found)
+
+
+def _new_files(execution: StageExecution, present: Collection[str]) -> tuple[str, ...]:
+    """Say in words which files are there that an earlier execution looked for in vain, if it did."""
+    known = {*execution.reads, *execution.writes, *execution.found}
+    return tuple(f"file {path} is new" for path in present if path not in known)

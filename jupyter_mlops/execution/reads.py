@@ -55,16 +55,12 @@ class FileDigests:
 
     def existing(self, texts: Iterable[str]) -> dict[str, str]:
         """Return the digest of each text that names something; the project's own state doesn't count."""
-        found: dict[str, str] = {}
-        for text in texts:
-            name = _before_wildcard(text)
-            path = self.folder / name
-            if not name or self._is_above(path) or STATE in path.parts:
-                continue
-            digest = self.digest(name)
-            if digest is not None:
-                found[name] = digest
-        return found
+        digests = {name: self.digest(name) for name in self._names(texts)}
+        return {name: digest for name, digest in digests.items() if digest is not None}
+
+    def present(self, texts: Iterable[str]) -> tuple[str, ...]:
+        """Return the texts that name something; the project's own state doesn't count."""
+        return tuple(name for name in self._names(texts) if (self.folder / name).exists())
 
     def snapshot(self, texts: Iterable[str]) -> Snapshot:
         """Return the state of all that the texts name."""
@@ -74,6 +70,13 @@ class FileDigests:
             for path, state in _files_at(self.folder, name):
                 states[path] = (state.st_size, state.st_mtime_ns)
         return Snapshot(named, states)
+
+    def _names(self, texts: Iterable[str]) -> Iterator[str]:
+        for text in texts:
+            name = _before_wildcard(text)
+            path = self.folder / name
+            if name and not self._is_above(path) and STATE not in path.parts:
+                yield name
 
     def _is_above(self, path: Path) -> bool:
         """Say whether the path is the notebook's folder or one that it lies in: too much to mean anything."""

@@ -27,6 +27,19 @@ if TYPE_CHECKING:
 CODE, SETUP, ENVIRONMENT, HANDOFF, PLACE = "code", "setup", "environment", "hand-off", "place on the page"
 PARAMETER, MODULE = "parameter ", "module "
 _LONGEST_PATH = 1024
+# Calls that only keep the texts they are given.
+_CONTAINERS = (
+    "Path",
+    "PurePath",
+    "join",
+    "joinpath",
+    "dict",
+    "list",
+    "tuple",
+    "set",
+    "SimpleNamespace",
+    "format",
+)
 _shell_word = re.compile(r"[^\s'\"<>|;&()]+")
 
 
@@ -148,9 +161,11 @@ def visible_params(source: Source, params: Mapping[str, Any]) -> tuple[str, ...]
     return tuple(sorted(name for name in params if name in words))
 
 
-def named_paths(texts: Iterable[str], params: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the strings in code and parameters that may name a file, sorted."""
-    found: set[str] = set()
+def named_paths(
+    texts: Iterable[str], params: Mapping[str, Any], given: Iterable[str] = ()
+) -> tuple[str, ...]:
+    """Return the strings in code and parameters, and of those given, that may name a file, sorted."""
+    found = set(given)
     for text in texts:
         for node in ast.walk(_tree(text)):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -159,6 +174,31 @@ def named_paths(texts: Iterable[str], params: Mapping[str, Any]) -> tuple[str, .
                 found.update(shell_words(node))
     found.update(value for value in _strings(list(params.values())))
     return tuple(sorted(text for text in found if _may_be_path(text)))
+
+
+@lru_cache(maxsize=4096)
+def given_texts(source: str) -> tuple[tuple[str, str], ...]:
+    """Return each name that a cell gives a text to, as it is or in something, and the text."""
+    found = []
+    for node in ast.walk(_tree(untagged(source))):
+        if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign | ast.NamedExpr) and node.value:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names = [each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)]
+            found += [(name, text) for text in _texts_in(node.value) for name in names]
+    return tuple(found)
+
+
+def _texts_in(node: ast.AST) -> Iterable[str]:
+    """Yield the texts of an expression, but for what it calls: that has done its work with them."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    elif not isinstance(node, ast.Call) or _callee(node) in _CONTAINERS:
+        for child in ast.iter_child_nodes(node):
+            yield from _texts_in(child)
+
+
+def _callee(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
 
 
 def shell_words(call: ast.Call) -> tuple[str, ...]:

@@ -29,11 +29,15 @@ _LOOK_BACK = 20
 
 @dataclass(frozen=True)
 class Plan:
-    """Hold a stage's key and what it was made of, the paths and words in its code, the names given to it."""
+    """Hold a stage's key and what it was made of, the paths and words in its code, the names given to it.
+
+    ``paths`` are all that it may touch, ``meant`` those that its own cells spell out or have a name for.
+    """
 
     parts: dict[str, str]
     key: str
     paths: tuple[str, ...]
+    meant: tuple[str, ...]
     words: frozenset[str]
     given: frozenset[str]
 
@@ -107,10 +111,12 @@ class Plans:
         texts = (*source.own, *source.definitions, *(text for _, text in modules.values()))
         code = (*source.code, *source.setup_definitions, *source.definitions)
         words = frozenset(re.findall(r"\w+", "\n".join(code)))
+        given = self._texts_of(stage, frozenset(re.findall(r"\w+", "\n".join(source.code))))
         return Plan(
             parts=parts,
             key=cache_key.key_of(parts),
-            paths=cache_key.named_paths(texts, seen),
+            paths=cache_key.named_paths(texts, seen, given),
+            meant=cache_key.named_paths(source.code, {}, given),
             words=words,
             given=self._given & words,
         )
@@ -122,6 +128,10 @@ class Plans:
     def last(self, stage: str) -> StageExecution | None:
         """Return the stage's newest execution before this run."""
         return next(iter(self._recorded[stage]), None)
+
+    def made_by(self, stages: Iterable[str]) -> frozenset[str]:
+        """Return the files that some stages ever made, as far back as is known."""
+        return frozenset(path for stage in stages for one in self._recorded[stage] for path in one.writes)
 
     def above(self, stage: str) -> tuple[str, ...]:
         """Return the stages above a stage, in page order."""
@@ -156,6 +166,26 @@ class Plans:
         cells = self.notebook.cells
         bound = (name for index in self.pipeline.setup for name in top_level_names(cells[index]))
         return frozenset((*self.params, *bound))
+
+    @cached_property
+    def _texts(self) -> dict[str, tuple[tuple[str, str], ...]]:
+        """The names that each stage's cells, and the setup cells as a stage of no name, give texts to."""
+        cells = self.notebook.cells
+        params = [cell.index for cell in cells if cell.tag and cell.tag.kind == "params"]
+        places = {
+            "": (*params, *self.pipeline.setup),
+            **{one.name: one.cells for one in self.pipeline.stages},
+        }
+        return {
+            name: tuple(each for index in indexes for each in cache_key.given_texts(cells[index].source))
+            for name, indexes in places.items()
+        }
+
+    def _texts_of(self, stage: str, words: frozenset[str]) -> tuple[str, ...]:
+        """Return what the names that a stage mentions may stand for, where that is a text."""
+        return tuple(
+            text for above in ("", *self.above(stage)) for name, text in self._texts[above] if name in words
+        )
 
     def _all_above(self, stage: str, more: Iterable[str]) -> tuple[str, ...]:
         found: set[str] = set()

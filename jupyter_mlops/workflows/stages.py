@@ -13,6 +13,7 @@ from jupyter_mlops.execution import locks, planner
 from jupyter_mlops.execution.reads import FileDigests, Snapshot, tell_apart
 from jupyter_mlops.notebook.tags import untagged
 from jupyter_mlops.pipeline.product import NOT_KEPT, latest
+from jupyter_mlops.pipeline.state.setup import SETUP
 from jupyter_mlops.pipeline.storage import read_header
 from jupyter_mlops.records.base import digest_of
 from jupyter_mlops.records.ref import Ref
@@ -111,6 +112,7 @@ class Stages:
             above=self._headers(self._above(name)),
             digest=self._met_by(name),
             standing=self._left_by(name),
+            present=self._present(name, plan) if same_key else (),
             stored=self._stored,
             causes=self._causes,
             unwanted=self.plans.unwanted(name) if any(one.unkept for one in same_key) else (),
@@ -237,7 +239,9 @@ class Stages:
     def _absent(self, plan: Plan, header: Header, seen: dict[str, StageExecution]) -> tuple[str, ...]:
         """Return what the stage looked for in vain, and which names it may have read as setup cells gave them."""
         headers = [planner.header_of(execution) for execution in seen.values()]
-        given = {name for name in plan.given if name not in header.pulls and latest(name, headers) is None}
+        # By its name, where a stage above binds it anew; by the other one, where one does something to it.
+        names = {each for name in plan.given for each in (name, SETUP.format(name))}
+        given = {name for name in names if name not in header.pulls and latest(name, headers) is None}
         return tuple(sorted({*header.absent, *given}))
 
     def _above(self, name: str) -> tuple[str, ...]:
@@ -283,6 +287,13 @@ class Stages:
             return left if now is not None and now == became and left is not None else now
 
         return standing
+
+    def _present(self, name: str, plan: Plan) -> tuple[str, ...]:
+        """Return the files that a stage's code means and would meet, but for what it and the stages below made."""
+        order = self.plans.order
+        made = self.plans.made_by(order[order.index(name) :])
+        digest = self._met_by(name)
+        return tuple(path for path in self.files.present(plan.meant) if path not in made and digest(path))
 
     def _reason(self, name: str, why: str) -> str:
         return f"ran again: {self.again[name].reason}" if name in self.again else why

@@ -42,6 +42,7 @@ def decide(
     above: tuple[Header, ...] = (),
     causes: dict[str, str] | None = None,
     unwanted: tuple[str, ...] = (),
+    present: tuple[str, ...] = (),
 ) -> tuple[str, tuple[str, ...]]:
     decision = planner.decide(
         stage,
@@ -51,6 +52,7 @@ def decide(
         above=above,
         causes=causes or {},
         unwanted=unwanted,
+        present=present,
         digest=(files or {}).get,
         standing=lambda path, _: (files or {}).get(path),
         stored=stored.__contains__,
@@ -204,3 +206,10 @@ def test_edges_are_joined_and_none_goes_up_the_page() -> None:
         ),
     )
     assert found == {"a": (), "b": (), "c": ("a", "b")}
+
+
+def test_a_file_that_is_there_now_counts_like_one_that_changed() -> None:
+    once = execution(reads={"in.csv": "f1"}, writes=("out.csv",), left={"out.csv": "f2"})
+    files = {"in.csv": "f1", "out.csv": "f2", "more.csv": "f3"}
+    assert decide(once, files=files, present=("in.csv", "out.csv"))[0] == "cached"
+    assert decide(once, files=files, present=("in.csv", "more.csv")) == ("run", ("file more.csv is new",))
