@@ -26,7 +26,7 @@ from jupyter_mlops.notebook.events import (
     Value,
 )
 from jupyter_mlops.notebook.namespaces import Namespace, is_generator, of_function, parameters
-from jupyter_mlops.notebook.syntax import is_magic, parse_magic_code
+from jupyter_mlops.notebook.syntax import HARMLESS_MAGICS, is_magic, parse_magic_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -328,6 +328,17 @@ class Expressions:
                 self._soft_names(word, node.lineno)
         elif name in _opaque_magics:
             self.out.append(Opaque(node.lineno))
+        elif method == "run_line_magic" and name not in HARMLESS_MAGICS:
+            self._unknown_magic(text, node.lineno)
+
+    def _unknown_magic(self, text: str, line: int) -> None:
+        """Take it that a magic of somebody's own may run the code that stands behind it."""
+        code = parse_magic_code(text, line)
+        for found in ast.walk(code) if code is not None else ():
+            if isinstance(found, ast.Name) and isinstance(found.ctx, ast.Store):
+                self.out.append(Bind(self.scope.assigned(found.id), line))
+            elif isinstance(found, ast.Name):
+                self._soft(found.id, line)
 
 
 def _is_true(node: ast.expr) -> bool:

@@ -182,11 +182,15 @@ class Statements(Expressions):
     _asyncfor = _for
 
     def _with(self, node: ast.With | ast.AsyncWith) -> None:
+        closed = []
         for item in node.items:
             value = self.visit(item.context_expr)
             if item.optional_vars is not None:
                 self.target(item.optional_vars, value)
+                closed += [item.optional_vars] if _opens(item.context_expr) else []
         self.block(node.body)
+        for target in closed:
+            self.target(target, NOTHING)  # what is left of it can be passed on
 
     _asyncwith = _with
 
@@ -292,6 +296,15 @@ def _methods(events: Iterable[Event]) -> dict[str, Function]:
             for function in event.value.functions:
                 found[event.name.partition("#")[0]] = function
     return found
+
+
+def _opens(node: ast.expr) -> bool:
+    """Say whether an expression opens a file, which ``with`` closes."""
+    match node:
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
+            return name == "open"
+        case _:
+            return False
 
 
 def _catches_names(handler: ast.ExceptHandler) -> bool:
