@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import builtins
+import importlib
+import sys
 import threading
 import weakref
 from dataclasses import dataclass, field
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from jupyter_mlops.errors import HandoffError
 from jupyter_mlops.pipeline.product import NOT_KEPT, Tombstone, latest
 from jupyter_mlops.pipeline.serialization import restoring
+from jupyter_mlops.pipeline.serialization.memory import is_array
 from jupyter_mlops.pipeline.serialization.pickling import Unpickler
 from jupyter_mlops.records.run import Pull
 
@@ -47,8 +50,8 @@ _GONE = object()
 
 
 def _held(name: str, value: Any) -> Callable[[], Any]:
-    if is_pseudo(name):
-        return lambda: value
+    if is_pseudo(name) or (is_array(value) and value.nbytes <= restoring.LARGEST_COPY):
+        return lambda: value  # an array with a weak reference to it can't grow
     try:
         reference = weakref.ref(value)
     except TypeError:
@@ -86,6 +89,12 @@ class Above:
     def __post_init__(self) -> None:
         self._lock = threading.RLock()
         self._loading: list[tuple[str, int]] = []
+        self._importing = False
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether a value is being loaded just now."""
+        return bool(self._loading) or self._importing
 
     def find(self, name: str) -> Pull | Tombstone | None:
         """Return which version of a variable this stage sees."""
@@ -172,9 +181,23 @@ class Above:
             digest = self.fingerprint(value) if has_class and self.fingerprint is not None else ""
             self.taken[each] = Taken(_held(each, value), product, component, digest)
             self.pulls[each] = Pull(stage=found.stage, digest=component.digest)
+        self._import_owners(values)
         if self.on_value is not None:
             for each in values:
                 self.on_value(self.taken[each].held() if each in self.taken else None)
+
+    def _import_owners(self, names: Iterable[str]) -> None:
+        """Import the notebook's own modules whose objects came with variables: both go on changing together."""
+        for name in names:
+            module = name[8:-1] if name.startswith("<module ") else ""
+            if module and module not in sys.modules:
+                before, self._importing = self._importing, True
+                try:
+                    importlib.import_module(module)
+                except ImportError:
+                    continue  # the stage can't have it either
+                finally:
+                    self._importing = before
 
     def _again(self, name: str) -> int:
         """Return how often something may be loaded while it is being loaded.

@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from jupyter_mlops.pipeline.serialization.pickling import Pickled
 
 
+def is_shared(one: Pickled, other: Pickled) -> bool:
+    """Say whether two values share a mutable object or memory."""
+    return not one.objects.keys().isdisjoint(other.objects) or any(
+        first != second for first, second in sharing([one.memory, other.memory])
+    )
+
+
 def components(found: Mapping[str, Pickled]) -> list[tuple[str, ...]]:
     """Return the variables in groups, each sorted, the groups in the order of their first members.
 

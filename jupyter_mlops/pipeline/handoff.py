@@ -188,7 +188,8 @@ def publish(
         # The stage's own code may have caught it, and gone on without what it wanted.
         raise above.refusals[0]
     changed = stage.state.end() if stage.state is not None else {}
-    leaving_ = Leaving(namespace, stage.scope, above, stage.before, places, frozenset(unwanted))
+    held = stage.state.held if stage.state is not None else {}
+    leaving_ = Leaving(namespace, stage.scope, above, stage.before, places, frozenset(unwanted), held)
     left = Left() if last else leaving_.find(changed)
     _warn_of_state(left)
     unkept = sorted(stage.state.unkept) if stage.state is not None and not last else []

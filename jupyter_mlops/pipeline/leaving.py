@@ -93,6 +93,7 @@ class Leaving:
         before: what was there when it began.
         places: notebook cell and line of the stage's bindings, for messages.
         unwanted: names that no later stage can mention.
+        held: what the notebook's own modules hold, by pseudo-variable: it goes with variables that share it.
     """
 
     namespace: dict[str, Any]
@@ -101,11 +102,13 @@ class Leaving:
     before: Baseline
     places: Mapping[str, tuple[int, int]]
     unwanted: frozenset[str] = frozenset()
+    held: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._values: dict[str, Any] = {}
         self._found: dict[str, Pickled] = {}
         self._tombstones: dict[str, Tombstone] = {}
+        self._unchanged: set[str] = set()
 
     def find(self, state: Mapping[str, Any]) -> Left:
         """Return what the stage leaves; ``state`` is what it changed of the process, by pseudo-variable."""
@@ -117,6 +120,7 @@ class Leaving:
             self._analyse(name, value)
         for name, value in state.items():
             self._analyse(name, value)
+        self._held(state)
         self._classes()
         stored = [self._finished(group) for group in components.components(self._found)]
         gone = [name for name in self.above.taken if not is_pseudo(name)] + list(self.before.values)
@@ -155,6 +159,19 @@ class Leaving:
     def _bury(self, name: str, why: str, mend: str) -> None:
         cell, line = self.places.get(name) or min(self.places.values(), default=(0, 1))
         self._tombstones[name] = Tombstone(why=why, mend=mend, cell=cell, line=line)
+
+    def _held(self, state: Mapping[str, Any]) -> None:
+        """Add what modules hold where a variable shares it; the stage may not have changed it."""
+        variables = [found for name, found in self._found.items() if not is_pseudo(name)]
+        for name, value in self.held.items():
+            try:
+                made = pickled(value, self.scope)
+            except Exception:  # noqa: BLE001, S112 - a value's own code runs, and may raise anything
+                continue
+            if any(components.is_shared(made, other) for other in variables):
+                self._found[name], self._values[name] = made, value
+                if name not in state:
+                    self._unchanged.add(name)
 
     def _classes(self) -> None:
         """Add the classes that the variables refer to, and those that these refer to."""
@@ -196,7 +213,7 @@ class Leaving:
         """Say whether all of a component is what the setup cells made."""
         return all(
             name not in self.above.taken
-            and self.before.digests.get(name) == self._found[name].digest
+            and (name in self._unchanged or self.before.digests.get(name) == self._found[name].digest)
             and (is_pseudo(name) or not self._is_bound(name, self._values[name]))
             for name in group
         )

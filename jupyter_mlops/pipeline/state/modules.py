@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 ATTRIBUTE, MODULE = "<attribute {}>", "<module {}>"
 _INSTALLED = ("site-packages", "dist-packages")
 _BY_VALUE = (int, float, complex, str, bytes, bool, type(None))
+UNKNOWN = "can't be pickled"
 _CODE = (type, types.FunctionType, types.BuiltinFunctionType)
 
 
@@ -98,6 +99,16 @@ class ModuleState:
         if not names:
             return {}
         return {name: now[name][:1] if name in now else () for name in sorted(names | self._restored)}
+
+    def held(self) -> dict[str, tuple[Any, ...]]:
+        """Return all that variables may share with the module, as ``changed`` does."""
+        now = self._look()
+        shared = {
+            name
+            for name, (value, mark) in now.items()
+            if not isinstance(value, (*_CODE, *_BY_VALUE)) and mark != UNKNOWN
+        }
+        return {name: now[name][:1] if name in now else () for name in sorted(shared | self._restored)}
 
     def _is_same(self, name: str, now: Mapping[str, tuple[Any, str]]) -> bool:
         before, after = self._before.get(name), now.get(name)

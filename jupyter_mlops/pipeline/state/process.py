@@ -14,6 +14,7 @@ from jupyter_mlops.pipeline.serialization.pickling import Scope, pickled
 from jupyter_mlops.pipeline.state.facets import FACETS
 from jupyter_mlops.pipeline.state.modules import (
     MODULE,
+    UNKNOWN,
     ModuleState,
     attribute,
     has_owner,
@@ -46,6 +47,7 @@ class ProcessState:
         words: names in the notebook's code, of those that some facets ask for.
 
     Attributes:
+        held: what the notebook's own modules hold, changed or not: variables may be the same objects.
         unkept: what the stage changed though no code of the notebook asks for it, so that it isn't passed on.
     """
 
@@ -53,6 +55,7 @@ class ProcessState:
     scope: Scope
     start: Start
     words: frozenset[str] = frozenset()
+    held: dict[str, Any] = field(default_factory=dict)
     unkept: set[str] = field(default_factory=set)
     _modules: dict[str, ModuleState] = field(default_factory=dict)
     _facets: tuple[Facet, ...] = FACETS
@@ -74,7 +77,7 @@ class ProcessState:
                     waiting.setdefault(place, []).append(facet)
         for name in new_modules(self.start.modules, self.start.root):
             self._restore_module(name)
-        self._hook = _Hook(waiting, self._imported, self.start.root)
+        self._hook = _Hook(waiting, self._imported, self.start.root, lambda: self.above.is_loading)
         sys.meta_path.insert(0, self._hook)
 
     def _is_there(self, facet: Facet) -> bool:
@@ -111,6 +114,7 @@ class ProcessState:
             state = module.changed()
             if state:
                 changed[MODULE.format(name)] = state
+            self.held[MODULE.format(name)] = {**module.held(), **state}
             self._note(MODULE.format(name))
         return changed
 
@@ -152,16 +156,19 @@ class ProcessState:
         try:
             return pickled(value, self.scope).digest
         except Exception:  # noqa: BLE001 - options may hold anything, and what can't be pickled is told apart by nothing
-            return "can't be pickled"
+            return UNKNOWN
 
 
 class _Hook(importlib.abc.MetaPathFinder):
     """Call back when a module has been imported that is waited for, or that is the notebook's own."""
 
-    def __init__(self, waiting: dict[str, list[Facet]], imported: Any, root: str) -> None:
+    def __init__(
+        self, waiting: dict[str, list[Facet]], imported: Any, root: str, is_loading: Callable[[], bool]
+    ) -> None:
         self._waiting = waiting
         self._imported = imported
         self._root = root
+        self._is_loading = is_loading
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
@@ -173,17 +180,27 @@ class _Hook(importlib.abc.MetaPathFinder):
             if spec is not None:
                 facets = self._waiting.pop(fullname, [])
                 if spec.loader is not None and (facets or is_local_file(spec.origin, self._root)):
-                    _call_after(spec.loader, partial(self._imported, fullname, facets))
+                    _call_after(spec.loader, partial(self._imported, fullname, facets), self._is_loading())
                 return spec
         return None
 
 
-def _call_after(loader: Any, action: Any) -> None:
+def _call_after(loader: Any, action: Any, quiet: bool) -> None:
+    """Call ``action`` when a module has been loaded; ``quiet`` where a stage above did so, and it printed there."""
     execute = loader.exec_module
 
     def exec_module(module: types.ModuleType) -> None:
+        names = vars(module)
+        if quiet:
+            names["print"] = _print_nothing
         execute(module)
+        if names.get("print") is _print_nothing:
+            del names["print"]
         vars(loader).pop("exec_module", None)
         action()
 
     loader.exec_module = exec_module
+
+
+def _print_nothing(*_: Any, **__: Any) -> None:
+    pass
