@@ -155,6 +155,13 @@ def is_array(value: Any) -> bool:
     return kind.__name__ == "ndarray" and kind.__module__ == "numpy"
 
 
+def is_mapped(value: Any) -> bool:
+    """Say whether a value is an array that lies in a file: what is written to it is written there."""
+    kind = type(value)
+    is_memmap = kind.__name__ == "memmap" and kind.__module__.partition(".")[0] == "numpy"
+    return is_memmap and value.mode in ("r+", "w+") and value._mmap is not None  # noqa: SLF001 - no public way
+
+
 def is_plain_subclass(value: Any) -> bool:
     """Say whether a value is a kind of array that only adds attributes to numpy's own."""
     numpy = sys.modules.get("numpy")

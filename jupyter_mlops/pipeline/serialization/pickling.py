@@ -41,6 +41,7 @@ from jupyter_mlops.pipeline.serialization.memory import (
     Memory,
     Roots,
     is_array,
+    is_mapped,
     is_pandas,
     is_plain_subclass,
     view_arguments,
@@ -200,14 +201,20 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
 
     def _instance(self, obj: Any) -> _Reduced:
         if is_array(obj):
+            if is_mapped(obj.base):
+                raise pickle.PicklingError("a part of a file that is mapped into memory")
             self.memory.add(obj)
             arguments = view_arguments(obj, self._roots) if self._roots else None
-            return exact.array_of_objects(obj) if arguments is None else (restoring.view_of, arguments)
+            if arguments is not None:
+                return restoring.view_of, arguments
+            return reducing.array(obj, in_frame=id(obj) in self.memory.owned)
         kind: Any = type(obj)
         if exact.is_text_dtype(kind):
             return exact.text_dtype(obj)
         if tensors.is_torch(kind):
             return tensors.reduce(obj, self.memory)
+        if is_mapped(obj):
+            return reducing.mapped(obj)
         return reducing.subclass(obj) if is_plain_subclass(obj) else self._other(obj, kind)
 
     def _other(self, obj: Any, kind: Any) -> _Reduced:

@@ -7,6 +7,7 @@ import functools
 import gc
 import io
 import logging
+import mmap
 import os
 import pickle
 import random
@@ -14,7 +15,7 @@ import sys
 import types
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.pipeline.serialization import restoring
+from jupyter_mlops.pipeline.serialization import exact, restoring
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +34,7 @@ _WELL_KNOWN_BY_NAME = {
     "numpy.random.mtrand.RandomState": ("numpy.random.mtrand", "_rand"),
     "torch._C.Generator": ("torch", "default_generator"),
 }
+_PLAIN = "biufcSU"  # what has a buffer
 _DICTS = ("__annotations__", "__kwdefaults__")
 
 
@@ -77,6 +79,36 @@ def subclass(array: Any) -> Any:
     return restoring.array_of, (plain, type(array)), state, None, None, restoring.set_attributes
 
 
+def array(found: Any, *, in_frame: bool) -> Any:
+    """Reduce an array; one that owns its memory is what others look into, not a look into another."""
+    if found.dtype.hasobject:
+        return exact.array_of_objects(found)
+    if (
+        in_frame
+        or isinstance(found.base, type(found))
+        or not found.flags.forc
+        or found.dtype.kind not in _PLAIN
+    ):
+        return NotImplemented
+    order = "C" if found.flags.c_contiguous else "F"
+    return restoring.own_array, (pickle.PickleBuffer(found), found.dtype, found.shape, order)
+
+
+def mapped(array: Any) -> Any:
+    """Reduce an array that lies in a file to the file's name.
+
+    Raises:
+        pickle.PicklingError: where it is a part of the file's array, or the file is gone.
+    """
+    path = str(array.filename)
+    if not isinstance(array.base, mmap.mmap) or not os.path.exists(path):  # noqa: PTH110 - it is a text
+        raise pickle.PicklingError("a part of a file that is mapped into memory")
+    array.flush()
+    here = os.getcwd() + os.sep  # noqa: PTH109 - likewise
+    order = "C" if array.flags.c_contiguous else "F"
+    return restoring.map_file, (path.removeprefix(here), array.dtype, array.offset, array.shape, order)
+
+
 def function_state(function: types.FunctionType) -> dict[str, Any]:
     """Return what a function holds besides its code and its closure."""
     names = ("__defaults__", "__kwdefaults__", "__module__", "__qualname__", "__doc__", "__annotations__")
@@ -103,6 +135,8 @@ def stream(found: io.IOBase) -> Any:
     for name in ("stdout", "stderr", "stdin", "__stdout__", "__stderr__"):
         if getattr(sys, name) is found:
             return restoring.well_known, ("sys", name)
+    if isinstance(found, io.TextIOWrapper | io.BufferedReader | io.BufferedWriter) and found.closed:
+        return restoring.closed_file, (found.name, found.mode)
     # cloudpickle would quietly pass on a text file's content as a StringIO.
     raise pickle.PicklingError("an open file")
 

@@ -7,6 +7,7 @@ import hashlib
 import importlib
 import linecache
 import logging
+import os
 import types
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from cloudpickle.cloudpickle import _DYNAMIC_CLASS_TRACKER_BY_ID as _CLASSES_BY_
 from jupyter_mlops.errors import HandoffError
 
 CLASS = "<class {}>"
+# Larger arrays stay in the product's mapping.
+LARGEST_COPY = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -211,6 +214,36 @@ def restore_cached(function: Callable[..., Any], maxsize: int | None, typed: boo
 def array_of(plain: Any, kind: type) -> Any:
     """Look at an array's memory as an array of another class."""
     return plain.view(kind)
+
+
+def own_array(buffer: Any, dtype: Any, shape: tuple[int, ...], order: Any) -> Any:
+    """Return an array; a small one has memory of its own, so that it can grow."""
+    import numpy as np
+
+    array = np.ndarray(shape, dtype, buffer, order=order)
+    if array.nbytes > LARGEST_COPY:
+        return array
+    own = array.copy(order=order)
+    own.flags.writeable = array.flags.writeable
+    return own
+
+
+def closed_file(name: Any, mode: str) -> Any:
+    """Return a file that has been closed."""
+    file: Any = open(os.devnull, "rb" if "b" in mode and "r" in mode else "wb" if "b" in mode else mode[:1])  # noqa: SIM115, PTH123 - it is closed at once
+    raw = file.raw if "b" in mode else file.buffer.raw
+    file.close()
+    raw.name = name
+    if "b" not in mode:
+        file.mode = mode
+    return file
+
+
+def map_file(path: str, dtype: Any, offset: int, shape: tuple[int, ...], order: Any) -> Any:
+    """Return the array that lies in a file."""
+    import numpy as np
+
+    return np.memmap(path, dtype, "r+", offset, shape, order)
 
 
 def set_attributes(value: Any, attributes: dict[str, Any]) -> None:
