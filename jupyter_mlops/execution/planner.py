@@ -19,6 +19,11 @@ RUN, CACHED, SKIP = "run", "cached", "skip"
 _NO_REASONS: Mapping[str, str] = {}
 
 
+def _no_module(_path: str) -> str | None:
+    """Know of no module."""
+    return None
+
+
 def decide(  # noqa: PLR0913 - what a decision hangs on
     stage: Stage,
     parts: Mapping[str, str],
@@ -30,6 +35,7 @@ def decide(  # noqa: PLR0913 - what a decision hangs on
     standing: Callable[[str, str | None], str | None],
     stored: Callable[[str], bool],
     present: Collection[str] = (),
+    module: Callable[[str], str | None] = _no_module,
     causes: Mapping[str, str] = _NO_REASONS,
     unwanted: Container[str] = (),
     force: bool = False,
@@ -45,6 +51,7 @@ def decide(  # noqa: PLR0913 - what a decision hangs on
         digest: gives a file's digest as the stage would meet it, None where there is no such file.
         standing: gives a file's digest as it is now, for one that the stage had left with the given digest.
         present: files that the code means and that no stage of its own or below made.
+        module: gives the digest of a module's code.
         stored: says whether a content is in the object store.
         causes: why a stage above ran, for those that did.
         unwanted: the variables that no stage below can mention.
@@ -65,6 +72,7 @@ def decide(  # noqa: PLR0913 - what a decision hangs on
             ),
             *_changed_files(execution, digest, standing),
             *_new_files(execution, present),
+            *_changed_modules(execution, module),
         )
         if not found and not (stored(execution.product) and stored(execution.executed)):
             found = ("its stored outputs are gone or damaged",)
@@ -195,3 +203,13 @@ def _new_files(execution: StageExecution, present: Collection[str]) -> tuple[str
     """Say in words which files are there that an earlier execution looked for in vain, if it did."""
     known = {*execution.reads, *execution.writes, *execution.found}
     return tuple(f"file {path} is new" for path in present if path not in known)
+
+
+def _changed_modules(execution: StageExecution, module: Callable[[str], str | None]) -> tuple[str, ...]:
+    """Say in words which modules differ that came with what a stage took."""
+    now = {path: module(path) for path in execution.modules}
+    return tuple(
+        f"module {path} {'is gone' if now[path] is None else 'changed'}"
+        for path, before in execution.modules.items()
+        if now[path] != before
+    )

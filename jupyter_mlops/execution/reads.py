@@ -141,14 +141,27 @@ def local_modules(texts: Iterable[str], folder: Path) -> dict[str, tuple[str, st
             relative = str(path.relative_to(folder))
             if relative in found:
                 continue
-            try:
-                text = path.read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError):
+            read = _module(path)
+            if read is None:
                 continue
-            digest = hashlib.sha256("\n".join(cache_key.normalised((text,))).encode()).hexdigest()
-            found[relative] = (digest, text)
+            found[relative] = read
+            text = read[1]
             pending += [(inner, path.parent) for inner in cache_key.imported_names((text,))]
     return dict(sorted(found.items()))
+
+
+def module_digest(path: Path) -> str | None:
+    """Return the digest of a module's code, None where it can't be read; comments don't count."""
+    read = _module(path)
+    return None if read is None else read[0]
+
+
+def _module(path: Path) -> tuple[str, str] | None:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+    return hashlib.sha256("\n".join(cache_key.normalised((text,))).encode()).hexdigest(), text
 
 
 def _module_files(name: str, base: Path, folder: Path) -> list[Path]:

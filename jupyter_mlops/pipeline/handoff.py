@@ -18,6 +18,7 @@ from jupyter_mlops.pipeline import leaving, session, storage, watching
 from jupyter_mlops.pipeline.above import Above, is_pseudo, refuse
 from jupyter_mlops.pipeline.layout import MARKER, RESERVED
 from jupyter_mlops.pipeline.leaving import Baseline, Leaving, Left
+from jupyter_mlops.pipeline.local_code import loaded_beside
 from jupyter_mlops.pipeline.namespace import Namespace, move_into, running_shell
 from jupyter_mlops.pipeline.product import NOT_KEPT, Header, Tombstone
 from jupyter_mlops.pipeline.serialization import restoring
@@ -266,6 +267,7 @@ def _header(stage: _Stage, **found: Any) -> Header:
         models=tuple(dict.fromkeys(recording.models)),
         metrics=json.loads(json.dumps(recording.metrics, default=float)),
         reads=dict(recording.reads),
+        loaded=loaded_beside(recording.root),
         **found,
     )
 

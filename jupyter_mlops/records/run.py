@@ -65,7 +65,8 @@ class StageExecution(Record, frozen=True, kw_only=True):
     the one that they had before, where they were there; ``product`` is the digest of the pickled outputs in the
     object store, ``outputs`` a fingerprint for each variable, ``deleted`` and ``lost`` are variables that it took
     away or that aren't in its product, ``unkept`` those of them that no stage below mentioned; ``pulls`` are the
-    variables that it read from stages above and ``absent`` the names that it looked for in vain, as they were then;
+    variables that it read from stages above,
+    ``modules`` the modules beside the notebook that came with them to the digest of their code, and ``absent`` the names that it looked for in vain, as they were then;
     ``executed`` is the digest of the executed notebook. ``upstream_datasets`` are those that its inputs were made from.
     ``attempt`` counts the executions of the stage in one run.
     """
@@ -87,6 +88,7 @@ class StageExecution(Record, frozen=True, kw_only=True):
     deleted: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
     unkept: tuple[str, ...] = ()
+    modules: dict[str, str] = msgspec.field(default_factory=dict)
     pulls: dict[str, Pull] = msgspec.field(default_factory=dict)
     absent: tuple[str, ...] = ()
     executed: str = ""

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.errors import IntegrityError, MlopsError
 from jupyter_mlops.execution import locks, planner
-from jupyter_mlops.execution.reads import FileDigests, Snapshot, tell_apart
+from jupyter_mlops.execution.reads import FileDigests, Snapshot, module_digest, tell_apart
 from jupyter_mlops.notebook.tags import untagged
+from jupyter_mlops.pipeline.cache_key import MODULE
 from jupyter_mlops.pipeline.product import NOT_KEPT, latest
 from jupyter_mlops.pipeline.state.setup import SETUP
 from jupyter_mlops.pipeline.storage import read_header
@@ -113,6 +114,7 @@ class Stages:
             digest=self._met_by(name),
             standing=self._left_by(name),
             present=self._present(name, plan) if same_key else (),
+            module=self._module,
             stored=self._stored,
             causes=self._causes,
             unwanted=self.plans.unwanted(name) if any(one.unkept for one in same_key) else (),
@@ -219,6 +221,7 @@ class Stages:
             deleted=header.deleted,
             lost=tuple(sorted(header.tombstones)),
             unkept=tuple(sorted(each for each, stone in header.tombstones.items() if stone.why == NOT_KEPT)),
+            modules=self._modules(plan, header),
             pulls=header.pulls,
             absent=self._absent(plan, header, seen),
             executed=objects.put_file(self.engine.notebook(name)),
@@ -235,6 +238,14 @@ class Stages:
         )
         self.store.ledger.append(execution)
         return execution
+
+    def _modules(self, plan: Plan, header: Header) -> dict[str, str]:
+        """Return the modules that came with what a stage took; those that its code imports are in its key."""
+        digests = {path: self._module(path) for path in header.loaded if MODULE + path not in plan.parts}
+        return {path: digest for path, digest in digests.items() if digest is not None}
+
+    def _module(self, path: str) -> str | None:
+        return module_digest(self.plans.folder / path)
 
     def _absent(self, plan: Plan, header: Header, seen: dict[str, StageExecution]) -> tuple[str, ...]:
         """Return what the stage looked for in vain, and which names it may have read as setup cells gave them."""

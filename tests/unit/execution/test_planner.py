@@ -213,3 +213,28 @@ def test_a_file_that_is_there_now_counts_like_one_that_changed() -> None:
     files = {"in.csv": "f1", "out.csv": "f2", "more.csv": "f3"}
     assert decide(once, files=files, present=("in.csv", "out.csv"))[0] == "cached"
     assert decide(once, files=files, present=("in.csv", "more.csv")) == ("run", ("file more.csv is new",))
+
+
+def test_a_module_that_came_with_a_value_counts_like_one_that_is_imported() -> None:
+    once = execution(modules={"helpers.py": "m1"})
+    known = {"helpers.py": "m1"}
+
+    def reasons() -> tuple[str, ...]:
+        found = planner.decide(
+            TRAIN,
+            PARTS,
+            same_key=[once],
+            last=None,
+            above=(),
+            digest=lambda _: None,
+            standing=lambda _path, left: left,
+            module=known.get,
+            stored=lambda _: True,
+        )
+        return found.reasons
+
+    assert reasons() == ("nothing changed",)
+    known["helpers.py"] = "m2"
+    assert reasons() == ("module helpers.py changed",)
+    known.clear()
+    assert reasons() == ("module helpers.py is gone",)
