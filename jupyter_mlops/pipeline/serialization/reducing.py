@@ -13,6 +13,7 @@ import pickle
 import random
 import sys
 import types
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.pipeline.serialization import exact, restoring
@@ -126,7 +127,7 @@ def well_known_place(kind: Any) -> tuple[str, str] | None:
     return _WELL_KNOWN.get(kind) or _WELL_KNOWN_BY_NAME.get(f"{kind.__module__}.{kind.__qualname__}")
 
 
-def stream(found: io.IOBase) -> Any:
+def stream(found: Any) -> Any:
     """Reduce a stream of the process to its name.
 
     Raises:
@@ -166,9 +167,28 @@ def has_own_globals(function: types.FunctionType) -> bool:
     return "__name__" not in names and names.get("__builtins__") is builtins.__dict__
 
 
+def weak_dict(found: Any) -> Any:
+    """Reduce a dict that doesn't hold its keys, or its values: what else holds them does so there too."""
+    return type(found), (), None, None, iter(list(found.items()))
+
+
+def weak_reference(found: weakref.ref[Any]) -> Any:
+    """Reduce a weak reference to what it refers to, which something else holds.
+
+    Raises:
+        pickle.PicklingError: where something is called when that is gone.
+    """
+    if found.__callback__ is not None:
+        raise pickle.PicklingError("a weak reference with a callback")
+    return restoring.weak_reference, (found(),)
+
+
 REDUCERS: dict[type, Callable[[Any], Any]] = {
     **dict.fromkeys(_VIEWS, view),
     types.MappingProxyType: proxy,
     functools.cached_property: cached_property,
     memoryview: memory_view,
+    weakref.ref: weak_reference,
+    weakref.WeakKeyDictionary: weak_dict,
+    weakref.WeakValueDictionary: weak_dict,
 }

@@ -9,6 +9,7 @@ import linecache
 import logging
 import os
 import types
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -237,6 +238,15 @@ def closed_file(name: Any, mode: str) -> Any:
     if "b" not in mode:
         file.mode = mode
     return file
+
+
+class _Gone:
+    pass
+
+
+def weak_reference(found: Any) -> weakref.ref[Any]:
+    """Return a weak reference; one to nothing where that is what there was."""
+    return weakref.ref(_Gone() if found is None else found)
 
 
 def map_file(path: str, dtype: Any, offset: int, shape: tuple[int, ...], order: Any) -> Any:

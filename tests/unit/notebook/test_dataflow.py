@@ -275,3 +275,8 @@ def test_what_prepares_the_session_every_stage_gets(magics: str) -> None:
     found = pipeline("%%mlops stage a\nx = 1", magics, "%%mlops stage b\nprint(x)")
     assert found.setup == (1,)
     assert pipeline("%%mlops stage a\nx = 1", magics + "\ny = 1", "%%mlops stage b\nprint(x)").setup == ()
+
+
+def test_a_magic_of_somebodys_own_may_run_the_code_behind_it() -> None:
+    made = staged(a="x = 1", b="%alias_magic t time\n%t y = x", c="print(y)")
+    assert edges(made) >= {"a.x>b", "b.y>c"}

@@ -255,3 +255,11 @@ def test_a_stage_that_sets_anew_what_another_read_as_it_was() -> None:
         "%%mlops stage a\nx = 1", "%%mlops stage b --after c\nprint(x)", "%%mlops stage c\nx = 2"
     )
     assert found.merge == ("b", "c")
+
+
+def test_a_file_that_with_has_closed_is_no_finding() -> None:
+    assert staged(a="with open('x') as f:\n    t = f.read()", b="print(f.name, t)").stages
+    (found,) = findings(
+        "%%mlops stage a\nwith open('x') as f:\n    pass\nf = open('x')", "%%mlops stage b\nf.read()"
+    )
+    assert found.rule == "MLO107"

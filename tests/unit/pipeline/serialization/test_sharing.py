@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import pickle
-from typing import Any
+import weakref
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,9 @@ from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
 from jupyter_mlops.pipeline.serialization.memory import shared_roots
 from jupyter_mlops.pipeline.serialization.pickling import Pickled, Scope, Unpickler, pickled
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def whole(value: Any) -> Pickled:
@@ -140,3 +144,60 @@ def test_two_that_hold_one_function_are_two_components() -> None:
     exec("def double(x: int, *, by: int = 2): return x * by", namespace)  # noqa: S102 - a cell's function is needed
     alone, held = (pickled(value, Scope(namespace)) for value in (namespace["double"], [namespace["double"]]))
     assert not set(alone.objects) & set(held.objects)
+
+
+@pytest.mark.parametrize("size", [3, 200_000])
+def test_an_array_that_owns_its_memory_is_what_others_look_into(size: int) -> None:
+    x = np.arange(float(size)).copy()
+    x, y = there((x, x[1:]))
+    assert y.base is x
+    assert x.view().base is x
+    alone = there(np.zeros(size))
+    assert alone.flags.writeable
+    assert not isinstance(alone.base, np.ndarray)
+
+
+def test_a_small_array_can_grow() -> None:
+    x = there(np.arange(3))
+    x.resize(5, refcheck=False)
+    assert x.tolist() == [0, 1, 2, 0, 0]
+    fixed = np.arange(3)
+    fixed.flags.writeable = False
+    assert not there(fixed).flags.writeable
+
+
+def test_an_array_in_a_file_is_written_through(tmp_path: Path) -> None:
+    x = np.memmap(tmp_path / "x", "i4", "w+", shape=(2, 3), order="F")
+    x[0, 1] = 7
+    found = there(x)
+    found[1, 2] = 8
+    found.flush()
+    assert (x[0, 1], x[1, 2], found.flags.f_contiguous) == (7, 8, True)
+    for part in (x[:1], np.asarray(x)):
+        with pytest.raises(pickle.PicklingError, match="mapped into memory"):
+            whole(part)
+    assert there(x + 1).tolist() == (x + 1).tolist()
+
+
+def test_weak_references_refer_to_what_comes_with_them() -> None:
+    class Thing:
+        pass
+
+    thing, gone = Thing(), weakref.ref(Thing())
+    by_key, by_value = weakref.WeakKeyDictionary({thing: 1}), weakref.WeakValueDictionary({1: thing})
+    thing, reference, gone, by_key, by_value = there((thing, weakref.ref(thing), gone, by_key, by_value))
+    assert reference() is thing is by_value[1]
+    assert by_key[thing] == 1
+    assert gone() is None
+    with pytest.raises(pickle.PicklingError, match="callback"):
+        whole(weakref.ref(thing, print))
+
+
+@pytest.mark.parametrize("mode", ["r", "w", "rb", "wb"])
+def test_a_closed_file_is_a_closed_file(mode: str, tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.touch()
+    with path.open(mode) as file:
+        pass
+    found = there(file)
+    assert (found.closed, found.name, found.mode) == (True, str(path), mode)

@@ -127,6 +127,7 @@ def test_what_a_module_holds(module: Any) -> None:
     assert state.changed() == {}
     module.items.append(6)
     assert state.changed() == {"Config.depth": (7,), "items": ([5, 6],), "size": ()}
+    assert state.held() == {"Config.depth": (7,), "items": ([5, 6],), "size": ()}
 
 
 def test_an_attribute_is_set_and_taken_away(module: Any) -> None:
