@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from jupyter_mlops.store.files import hash_file
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+# How much a file's time may be behind the clock's, in ns.
+_CLOCK_TICK = 10_000_000
 MOST_ENTRIES = 10_000
 _NOT_DATA = (STATE, "__pycache__", ".ipynb_checkpoints")
 _wildcard = re.compile(r"[*?\[]")
@@ -61,6 +64,16 @@ class FileDigests:
     def present(self, texts: Iterable[str]) -> tuple[str, ...]:
         """Return the texts that name something; the project's own state doesn't count."""
         return tuple(name for name in self._names(texts) if (self.folder / name).exists())
+
+    def unchanged(self, opened: Iterable[str], touched: Touched, since: int) -> dict[str, str]:
+        """Return the digests of files that were opened, but for those touched and those written since a time in ns."""
+        known = {os.path.normpath(path) for path in (*touched.reads, *touched.writes)}
+        digests = {
+            path: self.digest(path)
+            for path in opened
+            if path not in known and _written(self.folder / path) < since - _CLOCK_TICK
+        }
+        return {path: digest for path, digest in digests.items() if digest is not None}
 
     def snapshot(self, texts: Iterable[str]) -> Snapshot:
         """Return the state of all that the texts name."""
@@ -177,6 +190,13 @@ def _module_files(name: str, base: Path, folder: Path) -> list[Path]:
         files += [path for path in (start / f"{part}.py", start / part / "__init__.py") if path.is_file()]
         start /= part
     return files
+
+
+def _written(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return sys.maxsize
 
 
 def _before_wildcard(text: str) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.pipeline import leaving, session, storage, watching
+from jupyter_mlops.pipeline import leaving, opened, session, storage, watching
 from jupyter_mlops.pipeline.above import Above, is_pseudo, refuse
 from jupyter_mlops.pipeline.layout import MARKER, RESERVED
 from jupyter_mlops.pipeline.leaving import Baseline, Leaving, Left
@@ -87,6 +87,7 @@ def enter(stage: str, *, pipeline: str, workdir: str, params: Sequence[str] = ()
     _stage = _Stage(name=stage, pipeline=pipeline, folder=folder, params=tuple(params))
     session.start(pipeline, stage, str(target))
     os.chdir(target)
+    opened.start()
     _stage.start = start_of(str(target))
     shell = running_shell()
     if shell is not None:
@@ -268,6 +269,7 @@ def _header(stage: _Stage, **found: Any) -> Header:
         metrics=json.loads(json.dumps(recording.metrics, default=float)),
         reads=dict(recording.reads),
         loaded=loaded_beside(recording.root),
+        opened=opened.only_read(recording.root),
         **found,
     )
 

@@ -66,6 +66,7 @@ class Header(Value, frozen=True, kw_only=True):
     metrics: dict[str, float] = msgspec.field(default_factory=dict)
     reads: dict[str, str] = msgspec.field(default_factory=dict)
     loaded: tuple[str, ...] = ()
+    opened: tuple[str, ...] = ()
 
     def component(self, name: str) -> Component:
         """Return the component that holds a variable.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import uuid
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -150,7 +151,7 @@ class Stages:
         seen = {other: self.done[other] for other in above}
         for other, execution in seen.items():
             _link(self.store.objects.path(execution.product), self.engine.product(other))
-        before = self.files.snapshot(plan.paths)
+        before, began = self.files.snapshot(plan.paths), time.time_ns()
         outcome = self.engine.execute(
             self.plans.pipeline.stage(name),
             {**self.overrides, "upstream": {other: self._products(other) for other in above}},
@@ -158,7 +159,7 @@ class Stages:
         )
         if outcome.error is None:
             try:
-                self.done[name] = self._keep(name, plan, before, seen, outcome)
+                self.done[name] = self._keep(name, plan, before, began, seen, outcome)
             except (MlopsError, OSError) as error:
                 outcome = replace(outcome, error=StageError(type=type(error).__name__, message=str(error)))
         elif self._stopped.is_set():
@@ -188,6 +189,7 @@ class Stages:
         name: str,
         plan: Plan,
         before: Snapshot,
+        began: int,
         seen: dict[str, StageExecution],
         outcome: Outcome,
     ) -> StageExecution:
@@ -212,7 +214,7 @@ class Stages:
             cells=stage.cells,
             params=self.plans.params,
             upstream={item.stage: item.product for item in used},
-            reads={**touched.reads, **header.reads},
+            reads={**self.files.unchanged(header.opened, touched, began), **touched.reads, **header.reads},
             writes=touched.writes,
             left=touched.left,
             found=touched.found,

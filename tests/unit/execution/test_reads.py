@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from jupyter_mlops.execution.reads import FileDigests, local_modules, tell_apart
+from jupyter_mlops.execution.reads import FileDigests, Touched, local_modules, tell_apart
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,3 +95,13 @@ def test_modules_beside_the_notebook_count_with_what_they_import(tmp_path: Path)
     assert local_modules(["import deeper"], tmp_path)["deeper.py"][0] == found["deeper.py"][0]
     (tmp_path / "deeper.py").write_text("y = 2\n")
     assert local_modules(["import deeper"], tmp_path)["deeper.py"][0] != found["deeper.py"][0]
+
+
+def test_opened_files_count_where_nobody_wrote_them_meanwhile(tmp_path: Path) -> None:
+    for name in ("old.txt", "named.txt", "new.txt"):
+        (tmp_path / name).write_text(name)
+        os.utime(tmp_path / name, ns=(10**18, 10**18 if name != "new.txt" else 3 * 10**18))
+    files = FileDigests(tmp_path)
+    touched = Touched(reads={"./named.txt": "d"}, writes=(), left={}, found={})
+    opened = ("gone.txt", "named.txt", "new.txt", "old.txt")
+    assert files.unchanged(opened, touched, 2 * 10**18) == {"old.txt": files.digest("old.txt")}
