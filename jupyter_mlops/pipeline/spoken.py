@@ -30,6 +30,8 @@ def spoken(name: str) -> str:
         return f"{kind}'s {of}"
     if kind in ("class", "file"):
         return inner
+    if kind == "printed":
+        return f"what {of} prints when it is imported"
     if kind == "setup":
         return f"{of} of a setup cell"
     return _STATES.get(inner, f"the {inner}")

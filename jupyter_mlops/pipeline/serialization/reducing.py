@@ -172,7 +172,7 @@ def weak_dict(found: Any) -> Any:
     return type(found), (), None, None, iter(list(found.items()))
 
 
-def weak_reference(found: weakref.ref[Any]) -> Any:
+def weak_reference(found: Any) -> Any:
     """Reduce a weak reference to what it refers to, which something else holds.
 
     Raises:

@@ -12,7 +12,7 @@ from jupyter_mlops.pipeline.state.facet import Facet, Start
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-ATTRIBUTE, MODULE = "<attribute {}>", "<module {}>"
+ATTRIBUTE, MODULE, PRINTED = "<attribute {}>", "<module {}>", "<printed {}>"
 _INSTALLED = ("site-packages", "dist-packages")
 _BY_VALUE = (int, float, complex, str, bytes, bool, type(None))
 UNKNOWN = "can't be pickled"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import importlib.abc
 import os
 import sys
@@ -14,6 +15,7 @@ from jupyter_mlops.pipeline.serialization.pickling import Scope, pickled
 from jupyter_mlops.pipeline.state.facets import FACETS
 from jupyter_mlops.pipeline.state.modules import (
     MODULE,
+    PRINTED,
     UNKNOWN,
     ModuleState,
     attribute,
@@ -61,6 +63,7 @@ class ProcessState:
     _facets: tuple[Facet, ...] = FACETS
     _before: dict[str, str] = field(default_factory=dict)
     _pulls: dict[str, Pull] = field(default_factory=dict)
+    _printed: set[str] = field(default_factory=set)
     _hook: _Hook | None = None
 
     def begin(self) -> None:
@@ -77,7 +80,7 @@ class ProcessState:
                     waiting.setdefault(place, []).append(facet)
         for name in new_modules(self.start.modules, self.start.root):
             self._restore_module(name)
-        self._hook = _Hook(waiting, self._imported, self.start.root, lambda: self.above.is_loading)
+        self._hook = _Hook(waiting, self._imported, self.start.root, self._is_printed)
         sys.meta_path.insert(0, self._hook)
 
     def _is_there(self, facet: Facet) -> bool:
@@ -116,7 +119,7 @@ class ProcessState:
                 changed[MODULE.format(name)] = state
             self.held[MODULE.format(name)] = {**module.held(), **state}
             self._note(MODULE.format(name))
-        return changed
+        return changed | dict.fromkeys(self._printed, True)
 
     def _note(self, name: str) -> None:
         """Note which version of some state this stage began with."""
@@ -124,6 +127,19 @@ class ProcessState:
             self.above.pulls[name] = self._pulls[name]
         else:
             self.above.absent.add(name)
+
+    def _is_printed(self, module: str) -> bool:
+        """Say whether what a module prints when it is imported was printed when a stage above imported it."""
+        name = PRINTED.format(module)
+        if isinstance(self.above.find(name), Pull):
+            self._take(name, lambda _: None)
+            self._note(name)
+            return True
+        if self.above.is_loading:
+            return True
+        self._note(name)
+        self._printed.add(name)
+        return False
 
     def _restore_module(self, name: str) -> None:
         state = self._modules[name] = ModuleState(sys.modules[name], self._digest)
@@ -163,12 +179,12 @@ class _Hook(importlib.abc.MetaPathFinder):
     """Call back when a module has been imported that is waited for, or that is the notebook's own."""
 
     def __init__(
-        self, waiting: dict[str, list[Facet]], imported: Any, root: str, is_loading: Callable[[], bool]
+        self, waiting: dict[str, list[Facet]], imported: Any, root: str, is_printed: Callable[[str], bool]
     ) -> None:
         self._waiting = waiting
         self._imported = imported
         self._root = root
-        self._is_loading = is_loading
+        self._is_printed = is_printed
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
@@ -180,27 +196,32 @@ class _Hook(importlib.abc.MetaPathFinder):
             if spec is not None:
                 facets = self._waiting.pop(fullname, [])
                 if spec.loader is not None and (facets or is_local_file(spec.origin, self._root)):
-                    _call_after(spec.loader, partial(self._imported, fullname, facets), self._is_loading())
+                    is_printed = partial(self._is_printed, fullname)
+                    _call_after(spec.loader, partial(self._imported, fullname, facets), is_printed)
                 return spec
         return None
 
 
-def _call_after(loader: Any, action: Any, quiet: bool) -> None:
-    """Call ``action`` when a module has been loaded; ``quiet`` where a stage above did so, and it printed there."""
+def _call_after(loader: Any, action: Any, is_printed: Callable[[], bool]) -> None:
+    """Call ``action`` when a module has been loaded; what it prints meanwhile is left out where it was printed above."""
     execute = loader.exec_module
 
     def exec_module(module: types.ModuleType) -> None:
-        names = vars(module)
-        if quiet:
-            names["print"] = _print_nothing
-        execute(module)
-        if names.get("print") is _print_nothing:
+        names, loading = vars(module), True
+
+        def say(*values: Any, **options: Any) -> None:
+            # The module may have kept it for later.
+            if not (loading and is_printed()):
+                builtins.print(*values, **options)  # noqa: T201 - it is the module that prints
+
+        names["print"] = say
+        try:
+            execute(module)
+        finally:
+            loading = False
+        if names.get("print") is say:
             del names["print"]
         vars(loader).pop("exec_module", None)
         action()
 
     loader.exec_module = exec_module
-
-
-def _print_nothing(*_: Any, **__: Any) -> None:
-    pass
