@@ -74,13 +74,13 @@ def _put_figures(figures: list[tuple[int, Any]], _: Start) -> None:
 
 def _colours(_: Start) -> dict[str, Any]:
     """Return the colour maps that aren't matplotlib's own."""
-    known = module("matplotlib").colormaps
+    known = module("matplotlib.cm")._colormaps  # noqa: SLF001 - matplotlib itself has it only once it is imported whole
     own = getattr(known, "_builtin_cmaps", ())
     return {name: known[name] for name in sorted(set(known).difference(own))}
 
 
 def _put_colours(colours: dict[str, Any], start: Start) -> None:
-    known = module("matplotlib").colormaps
+    known = module("matplotlib.cm")._colormaps  # noqa: SLF001 - matplotlib itself has it only once it is imported whole
     for name in _colours(start).keys() - colours.keys():
         known.unregister(name)
     for name, colour in colours.items():
