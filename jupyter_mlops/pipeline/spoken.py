@@ -9,6 +9,7 @@ _STATES = {
     "warnings": "the warning filters",
     "decimal": "decimal's context",
 }
+_KINDS = {"setup": "{} of a setup cell", "printed": "what {} prints when it is imported"}
 _MODULES = ("numpy", "pandas", "matplotlib", "sklearn", "torch")
 
 
@@ -30,8 +31,6 @@ def spoken(name: str) -> str:
         return f"{kind}'s {of}"
     if kind in ("class", "file"):
         return inner
-    if kind == "printed":
-        return f"what {of} prints when it is imported"
-    if kind == "setup":
-        return f"{of} of a setup cell"
+    if kind in _KINDS:
+        return _KINDS[kind].format(of)
     return _STATES.get(inner, f"the {inner}")

@@ -76,7 +76,7 @@ class ModuleState:
         self._module = module
         self._digest = digest
         self._restored: set[str] = set()
-        self._before = self._look()
+        self._before = self._now = self._look()
 
     def put(self, state: Mapping[str, tuple[Any, ...]]) -> None:
         """Bring the module into the state that a stage above left it in."""
@@ -94,15 +94,15 @@ class ModuleState:
 
         Dotted names to a tuple of the value, which is empty where the name is gone.
         """
-        now = self._look()
+        now = self._now = self._look()
         names = {name for name in {*now, *self._before} if not self._is_same(name, now)}
         if not names:
             return {}
         return {name: now[name][:1] if name in now else () for name in sorted(names | self._restored)}
 
     def held(self) -> dict[str, tuple[Any, ...]]:
-        """Return all that variables may share with the module, as ``changed`` does."""
-        now = self._look()
+        """Return all that variables may share with the module, as ``changed`` does, which has looked at it."""
+        now = self._now
         shared = {
             name
             for name, (value, mark) in now.items()
