@@ -114,10 +114,10 @@ def shared_roots(memories: list[Memory]) -> Roots:
 
 
 def _covering(arrays: list[Any], low: int, high: int) -> Any:
-    """Return an array that covers the memory, the first that does, or one of bytes made for it."""
+    """Return an array that covers the memory, its owner where that is there, or one of bytes made for it."""
     writeable = any(array.flags.writeable for array in arrays)
     candidates = [*arrays, *(root_of(array) for array in arrays)] if arrays[0].dtype.hasobject else arrays
-    for array in candidates:
+    for array in sorted(candidates, key=lambda each: is_array(each.base)):  # owners first
         start, end = bounds(array)
         is_plain = is_array(array) and array.flags.forc and array.flags.writeable == writeable
         if is_plain and start <= low and high <= end:
