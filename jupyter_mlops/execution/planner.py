@@ -35,6 +35,7 @@ def decide(  # noqa: PLR0913 - what a decision hangs on
     standing: Callable[[str, str | None], str | None],
     stored: Callable[[str], bool],
     present: Collection[str] = (),
+    left_above: Mapping[str, str] = _NO_REASONS,
     module: Callable[[str], str | None] = _no_module,
     causes: Mapping[str, str] = _NO_REASONS,
     unwanted: Container[str] = (),
@@ -51,6 +52,7 @@ def decide(  # noqa: PLR0913 - what a decision hangs on
         digest: gives a file's digest as the stage would meet it, None where there is no such file.
         standing: gives a file's digest as it is now, for one that the stage had left with the given digest.
         present: files that the code means and that no stage of its own or below made.
+        left_above: the digests of files as the stages above leave them.
         module: gives the digest of a module's code.
         stored: says whether a content is in the object store.
         causes: why a stage above ran, for those that did.
@@ -72,6 +74,7 @@ def decide(  # noqa: PLR0913 - what a decision hangs on
             ),
             *_changed_files(execution, digest, standing),
             *_new_files(execution, present),
+            *_met_otherwise(execution, left_above),
             *_changed_modules(execution, module),
         )
         if not found and not (stored(execution.product) and stored(execution.executed)):
@@ -203,6 +206,15 @@ def _new_files(execution: StageExecution, present: Collection[str]) -> tuple[str
     """Say in words which files are there that an earlier execution looked for in vain, if it did."""
     known = {*execution.reads, *execution.writes, *execution.found}
     return tuple(f"file {path} is new" for path in present if path not in known)
+
+
+def _met_otherwise(execution: StageExecution, left_above: Mapping[str, str]) -> tuple[str, ...]:
+    """Say in words which of the files that it writes it would find otherwise now, before it does."""
+    return tuple(
+        f"file {path}, which it writes, is written above it now"
+        for path in execution.left
+        if path in left_above and execution.found.get(path) != left_above[path]
+    )
 
 
 def _changed_modules(execution: StageExecution, module: Callable[[str], str | None]) -> tuple[str, ...]:

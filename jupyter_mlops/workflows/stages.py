@@ -115,6 +115,7 @@ class Stages:
             digest=self._met_by(name),
             standing=self._left_by(name),
             present=self._present(name, plan) if same_key else (),
+            left_above=self._left_above(name),
             module=self._module,
             stored=self._stored,
             causes=self._causes,
@@ -280,10 +281,15 @@ class Stages:
 
     def _met_by(self, name: str) -> Callable[[str], str | None]:
         """Return how a stage asks for a file: as the stages above left it, whatever became of it below."""
+        left = self._left_above(name)
+        return lambda path: left[path] if path in left else self.files.digest(path)
+
+    def _left_above(self, name: str) -> dict[str, str]:
+        """Return the files that the stages above leave, each as the last of them does."""
         left: dict[str, str] = {}
         for other in self._above(name):
             left.update(self.done[other].left)
-        return lambda path: left[path] if path in left else self.files.digest(path)
+        return left
 
     def _left_by(self, name: str) -> Callable[[str, str | None], str | None]:
         """Return how a stage's own files stand: what a stage below made of one counts as how it was left."""

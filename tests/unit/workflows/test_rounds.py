@@ -272,3 +272,16 @@ def test_a_stage_that_was_not_asked_for_joins_where_it_is_needed(tmp_path: Path)
     # What it took when it last ran, it brings with it.
     _, work, engine = side_by_side(programs, tmp_path, chosen=["c"], cells=cells, run_id="r2")
     assert planner.selection(work.plans.pipeline, ["c"], work.plans.needs) == ("a", "c")
+
+
+def test_a_file_that_a_stage_above_writes_now_is_left_by_the_last_one_all_the_same(tmp_path: Path) -> None:
+    programs: dict[str, Program] = {
+        "s0": (("try", "x"),),
+        "s1": (("write", "f.txt", 2),),
+        "s2": (("write", "f.txt", 1),),
+    }
+    side_by_side(programs, tmp_path)
+    programs["s0"] = (("write", "f.txt", 2),)
+    state, _, engine = side_by_side(programs, tmp_path, run_id="r2")
+    assert state == {"f.txt": 1}
+    assert engine.executed == ["s0", "s1", "s2"]
