@@ -94,7 +94,8 @@ def findings(made: Plan, stages: Sequence[Stage]) -> Iterator[Diagnostic]:
         first, second = (
             looked.setdefault(index, _look(made, index, owners[index], variables)) for index in pair
         )
-        why = _conflict(first, second)
+        below = [stage for stage in stages if place[stage.name] > place[first.stage]]
+        why = _conflict(first, second) or _overwritten(made, first, second, below)
         if why and (first.stage, second.stage) not in told:
             told.add((first.stage, second.stage))
             what, line = why
@@ -124,6 +125,15 @@ def _conflict(first: _Cell, second: _Cell) -> tuple[str, int] | None:
         return "the code that runs there may use the same variables", 1
     if second.out_of_sight and first.names:
         return "the code that runs here may use the same variables", second.out_of_sight
+    return None
+
+
+def _overwritten(made: Plan, first: _Cell, second: _Cell, below: Sequence[Stage]) -> tuple[str, int] | None:
+    """Say whether a stage below takes a variable as the second cell bound it, which the first would bind after it."""
+    for name in sorted(_bound(made, first.index) & _bound(made, second.index)):
+        taker = next((stage.name for stage in below if stage.producers.get(name) == second.stage), "")
+        if taker:
+            return f"{name!r}, which stage {taker} takes as this one leaves it, would be overwritten there", 1
     return None
 
 
