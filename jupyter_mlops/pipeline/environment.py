@@ -65,19 +65,30 @@ def canonical(name: str) -> str:
 
 
 def _installed() -> Iterable[tuple[str, str]]:
-    """Yield name and version from the names of ``.dist-info`` folders: a hundredth of the time of reading them."""
+    """Yield name and version from the names of ``.dist-info`` folders: a hundredth of the time of reading them.
+
+    What a distribution brings along for itself isn't installed: setuptools and Ray put such folders of their own on
+    the path when they are imported, and a record of the environment mustn't hang on what was imported before.
+    """
     seen: set[str] = set()
-    for entry in sys.path:
-        try:
-            there = os.listdir(entry or ".")  # noqa: PTH208 - names are all it takes, and this stands in the way of every run
-        except OSError:
+    places = {entry: infos for entry in sys.path if (infos := _infos(entry))}
+    for entry, infos in places.items():
+        if any(entry.startswith(other + os.sep) for other in places):
             continue
-        for info in sorted(name for name in there if name.endswith(_INFO)):
+        for info in infos:
             name, _, version = info.removesuffix(_INFO).partition("-")
             plain = canonical(name)
             if version and plain not in seen:
                 seen.add(plain)
                 yield plain, version
+
+
+def _infos(entry: str) -> list[str]:
+    try:
+        there = os.listdir(entry or ".")  # noqa: PTH208 - names are all it takes, and this stands in the way of every run
+    except OSError:
+        return []
+    return sorted(name for name in there if name.endswith(_INFO))
 
 
 @cache
