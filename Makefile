@@ -72,7 +72,7 @@ build: setup ## Build the sdist and the wheel
 lock: ## Pin the development environment anew
 	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links --no-annotate \
-	  --extra lab --extra ploomber --extra ray --group dev pyproject.toml --output-file requirements/dev.txt
+	  --extra lab --extra ploomber --extra postgres --extra ray --extra s3 --group dev pyproject.toml --output-file requirements/dev.txt
 
 clean: ## Remove what was built and the environment
 	rm -rf $(VENV) build dist labextension/node_modules labextension/lib jupyter_mlops/labextension

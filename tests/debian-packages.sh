@@ -3,7 +3,9 @@
 # will be skipped; under CI=true what is missing fails.
 set -euo pipefail
 
-declare -A package_of=([chromium]=chromium)
+declare -A package_of=([chromium]=chromium [initdb]=postgresql)
+# Debian keeps the servers' programs apart from those of everyday.
+PATH="$PATH:$(compgen -G "/usr/lib/postgresql/*/bin" | paste -sd : || true)"
 missing=()
 for program in "${!package_of[@]}"; do
   command -v "$program" >/dev/null || missing+=("${package_of[$program]}")
