@@ -130,3 +130,10 @@ class BlockedError(MlopsError):
 
     code = "MLO510"
     exit_code = 1
+
+
+class DeniedError(MlopsError):
+    """Whoever asks may not do it."""
+
+    code = "MLO520"
+    exit_code = 1

@@ -47,6 +47,24 @@ record_parents = Table(
     Index(None, "parent"),
 )
 
+# The audit log: `hash` is that of `prev` and `body`; the other columns repeat what the body says, to filter by.
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("at", String(40), nullable=False),
+    Column("actor", String(255), nullable=False),
+    Column("action", String(60), nullable=False),
+    Column("subject", String(400), nullable=False),
+    Column("phase", String(20), nullable=False),
+    Column("prev", String(64), nullable=False),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("body", Text, nullable=False),
+    Index(None, "actor"),
+    Index(None, "action"),
+    Index(None, "subject"),
+)
+
 schema_version = Table(
     "schema_version", metadata, Column("version", Integer, primary_key=True, autoincrement=False)
 )
