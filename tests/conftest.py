@@ -11,6 +11,7 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytest_plugins = ["tests.postgresql"]
 CHROMIUM = shutil.which("chromium")
 
 

@@ -34,9 +34,9 @@ def open_engine(url: str) -> Engine:
     """
     try:
         parsed = make_url(url)
-        path = _file_of(parsed.get_backend_name(), parsed.database)
+        in_memory = parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:")
         # A connection of our own for each transaction: none is inherited by a fork, none left open at exit.
-        engine = create_engine(parsed, poolclass=NullPool) if path else create_engine(parsed)
+        engine = create_engine(parsed, poolclass=None if in_memory else NullPool)
     except (exc.ArgumentError, exc.NoSuchModuleError, ModuleNotFoundError) as error:
         raise SettingsError(
             f"store = {url!r} can't be opened: {error}", hint="mend the URL or install its driver"

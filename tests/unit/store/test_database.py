@@ -82,7 +82,7 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
         tables.exist(open_engine(f"sqlite:///{tmp_path}/mlops.db"))
 
 
-@pytest.mark.parametrize("url", ["no url", "nonsense://x", "postgresql+psycopg://localhost/x"])
+@pytest.mark.parametrize("url", ["no url", "nonsense://x", "mysql+pymysql://localhost/x"])
 def test_a_url_that_cant_be_opened_is_a_setting_to_mend(url: str) -> None:
     with pytest.raises(SettingsError, match="store = "):
         open_engine(url)
