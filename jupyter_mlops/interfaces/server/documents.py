@@ -11,6 +11,8 @@ from jupyter_mlops.records.pipeline import Diagnostic, Pipeline
 
 if TYPE_CHECKING:
     from jupyter_mlops.records.pipeline import Stage
+    from jupyter_mlops.settings import Settings
+    from jupyter_mlops.workflows.models import VersionView
 
 
 def graph_document(content: str | bytes, name: str) -> dict[str, Any]:
@@ -37,6 +39,31 @@ def graph_document(content: str | bytes, name: str) -> dict[str, Any]:
         "setup": list(pipeline.setup),
         "suggested": pipeline.suggested and bool(pipeline.stages),
         "diagnostics": to_builtins(findings),
+    }
+
+
+def project_document(settings: Settings) -> dict[str, Any]:
+    """Return what the panel shows of the project: who asks, the model versions and where they stand."""
+    from jupyter_mlops.store import stamp
+    from jupyter_mlops.workflows import models
+
+    views = models.list_models(settings)
+    return {"user": stamp.author(), "models": [_version(view) for view in views], "audit": []}
+
+
+def _version(view: VersionView) -> dict[str, Any]:
+    model = view.model
+    return {
+        "name": model.name,
+        "version": model.version,
+        "aliases": view.aliases,
+        "gate": view.gate,
+        "metrics": model.metrics,
+        "author": model.author,
+        "created_at": model.created_at,
+        "approvals": [],
+        "approvals_needed": 0,
+        "override": "",
     }
 
 

@@ -6,6 +6,7 @@ from jupyter_server.extension.application import ExtensionApp
 
 from jupyter_mlops.interfaces.server.handlers import GraphHandler, RunHandler, RunsHandler
 from jupyter_mlops.interfaces.server.runs import Runner
+from jupyter_mlops.interfaces.server.versions import ProjectHandler, PromotionsHandler, RollbacksHandler
 
 
 class MlopsExtension(ExtensionApp):
@@ -25,6 +26,9 @@ class MlopsExtension(ExtensionApp):
                 (r"/jupyter-mlops/graph", GraphHandler),
                 (r"/jupyter-mlops/runs", RunsHandler),
                 (r"/jupyter-mlops/runs/([0-9A-Za-z-]+)", RunHandler),
+                (r"/jupyter-mlops/project", ProjectHandler),
+                (r"/jupyter-mlops/promotions", PromotionsHandler),
+                (r"/jupyter-mlops/rollbacks", RollbacksHandler),
             ]
         )
 

@@ -13,7 +13,7 @@ import tornado.web
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler
 
-from jupyter_mlops.errors import BlockedError, MlopsError, NotFoundError, UsageError
+from jupyter_mlops.errors import BlockedError, DeniedError, MlopsError, NotFoundError, UsageError
 from jupyter_mlops.interfaces.server.documents import graph_document
 from jupyter_mlops.interfaces.server.paths import notebook_path
 
@@ -43,6 +43,8 @@ def answering(method: Callable[..., Awaitable[tuple[int, Any]]]) -> Callable[...
 def _status(error: MlopsError) -> int:
     if isinstance(error, NotFoundError):
         return 404
+    if isinstance(error, DeniedError):
+        return 403
     return 409 if isinstance(error, BlockedError) else 400
 
 

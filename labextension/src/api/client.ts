@@ -2,9 +2,12 @@ import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
 import type {
+  Alias,
   ApiProblem,
+  Approval,
   GraphDocument,
   NotebookContent,
+  ProjectDocument,
   Run
 } from './types';
 
@@ -15,6 +18,14 @@ export interface Api {
   run(path: string, runId: string): Promise<Run>;
   runs(path: string): Promise<Run[]>;
   stop(path: string, runId: string): Promise<void>;
+}
+
+/** What the models' part of the panel asks; `path` is a notebook of the project, `model` is `name/version`. */
+export interface VersionsApi {
+  project(path: string): Promise<ProjectDocument>;
+  promote(path: string, model: string, alias: Alias, override?: string): Promise<void>;
+  rollBack(path: string, name: string, alias: Alias, reason: string): Promise<void>;
+  judge(path: string, model: string, verdict: Approval['verdict'], reason: string): Promise<void>;
 }
 
 /** An answer that says no, in words. */
@@ -29,7 +40,7 @@ export class ApiError extends Error implements ApiProblem {
 }
 
 /** Talk to the server extension over REST. */
-export class RestApi implements Api {
+export class RestApi implements Api, VersionsApi {
   constructor(private readonly settings: ServerConnection.ISettings) {}
 
   async graph(path: string, content: NotebookContent): Promise<GraphDocument> {
@@ -52,6 +63,27 @@ export class RestApi implements Api {
 
   async stop(path: string, runId: string): Promise<void> {
     await this.ask(this.runUrl(path, runId), 'DELETE');
+  }
+
+  async project(path: string): Promise<ProjectDocument> {
+    return this.ask<ProjectDocument>(`project?path=${encodeURIComponent(path)}`, 'GET');
+  }
+
+  async promote(path: string, model: string, alias: Alias, override?: string): Promise<void> {
+    await this.ask('promotions', 'POST', { path, model, alias, override });
+  }
+
+  async rollBack(path: string, name: string, alias: Alias, reason: string): Promise<void> {
+    await this.ask('rollbacks', 'POST', { path, name, alias, reason });
+  }
+
+  async judge(
+    path: string,
+    model: string,
+    verdict: Approval['verdict'],
+    reason: string
+  ): Promise<void> {
+    await this.ask('approvals', 'POST', { path, model, verdict, reason });
   }
 
   private runUrl(path: string, runId: string): string {

@@ -115,6 +115,51 @@ export interface Run {
   error?: ApiProblem;
 }
 
+/** Where a version stands, and who said what about it. */
+export interface ModelView {
+  name: string;
+  version: number;
+  aliases: string[];
+  /** What its newest gates said; empty where none was run. */
+  gate: 'passed' | 'failed' | '';
+  metrics: Record<string, number | null>;
+  author: string;
+  created_at: string;
+  approvals: Approval[];
+  /** How many people other than the author must approve before it may be champion. */
+  approvals_needed: number;
+  /** Why it became champion against its gates; empty where it didn't. */
+  override: string;
+}
+
+export interface Approval {
+  author: string;
+  verdict: 'approved' | 'rejected';
+  reason: string;
+  created_at: string;
+}
+
+export interface AuditEvent {
+  seq: number;
+  at: string;
+  actor: string;
+  action: string;
+  subject: string;
+  phase: 'intent' | 'done' | 'failed' | 'denied';
+  reason: string;
+}
+
+/** What the sidebar shows of the project beside the notebook. */
+export interface ProjectDocument {
+  /** Who the server takes this person for. */
+  user: string;
+  models: ModelView[];
+  /** The newest events first. */
+  audit: AuditEvent[];
+}
+
+export type Alias = 'champion' | 'challenger' | 'shadow';
+
 export interface ApiProblem {
   message: string;
   hint?: string;

@@ -4,10 +4,12 @@ import { Suspense, lazy, useSyncExternalStore } from 'react';
 import type { GraphDocument } from '../api/types';
 import type { Controller } from '../model/controller';
 import type { State } from '../model/state';
+import type { Versions } from '../model/versions';
 import { isBusy, isRunnable } from '../model/state';
 import { announcement, count } from '../model/words';
 import { NoNotebook, NoStages } from './EmptyState';
 import { LastRun } from './LastRun';
+import { Models } from './Models';
 import type { GoTo } from './Problems';
 import { Diagnostics, Problem } from './Problems';
 
@@ -16,11 +18,12 @@ const Graph = lazy(() => import('./Graph'));
 
 interface Props {
   controller: Controller;
+  versions: Versions;
   goTo: GoTo;
 }
 
 /** The sidebar's content. */
-export function Panel({ controller, goTo }: Props): JSX.Element {
+export function Panel({ controller, versions, goTo }: Props): JSX.Element {
   const state = useSyncExternalStore(controller.subscribe, controller.getState);
   if (!state.notebook) {
     return <NoNotebook />;
@@ -35,6 +38,7 @@ export function Panel({ controller, goTo }: Props): JSX.Element {
       {state.runProblem && <Problem problem={state.runProblem} />}
       {state.graph && <Pipeline graph={state.graph} state={state} goTo={goTo} />}
       {state.run && <LastRun run={state.run} goTo={goTo} />}
+      <Models versions={versions} />
     </>
   );
 }

@@ -1,7 +1,8 @@
 /** Follow the active notebook: analyse it as it changes, run it, watch the run. */
 
 import type { Api } from '../api/client';
-import type { ApiProblem, NotebookContent, Run } from '../api/types';
+import type { NotebookContent, Run } from '../api/types';
+import { toProblem } from './problem';
 import type { Event, State } from './state';
 import { EMPTY, isBusy, reduce } from './state';
 
@@ -198,12 +199,4 @@ export class Controller {
   private _poll: ReturnType<typeof setTimeout> | undefined;
   private _unlisten: () => void = () => undefined;
   private readonly _listeners = new Set<() => void>();
-}
-
-function toProblem(error: unknown): ApiProblem {
-  if (error instanceof Error) {
-    const { message, hint, code } = error as Error & Partial<ApiProblem>;
-    return { message, hint, code };
-  }
-  return { message: String(error) };
 }

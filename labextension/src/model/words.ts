@@ -49,6 +49,17 @@ export function figure(value: number): string {
     : String(Number(value.toPrecision(4)));
 }
 
+/** The time of today, the date of any other day; nothing where the text is no moment. */
+export function day(text: string | undefined): string {
+  const moment = text ? new Date(text) : null;
+  if (!moment || Number.isNaN(moment.valueOf())) {
+    return '';
+  }
+  return moment.toDateString() === new Date().toDateString()
+    ? moment.toLocaleTimeString(undefined, { timeStyle: 'short' })
+    : moment.toLocaleDateString(undefined, { dateStyle: 'medium' });
+}
+
 /** `1 stage`, `3 stages`. */
 export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`;

@@ -6,11 +6,13 @@ import { Panel } from '../components/Panel';
 import type { GoTo } from '../components/Problems';
 import { mlopsIcon } from '../components/icons';
 import type { Controller } from '../model/controller';
+import type { Versions } from '../model/versions';
 
 /** The panel in the left sidebar. */
 export class Sidebar extends ReactWidget {
   constructor(
     private readonly controller: Controller,
+    private readonly versions: Versions,
     private readonly goTo: GoTo
   ) {
     super();
@@ -23,21 +25,26 @@ export class Sidebar extends ReactWidget {
   }
 
   protected override render(): JSX.Element {
-    return <Panel controller={this.controller} goTo={this.goTo} />;
+    return <Panel controller={this.controller} versions={this.versions} goTo={this.goTo} />;
   }
 
   protected override onAfterShow(message: Message): void {
     super.onAfterShow(message);
-    this.controller.setVisible(true);
+    this._show(true);
   }
 
   protected override onAfterHide(message: Message): void {
     super.onAfterHide(message);
-    this.controller.setVisible(false);
+    this._show(false);
   }
 
   protected override onAfterAttach(message: Message): void {
     super.onAfterAttach(message);
-    this.controller.setVisible(this.isVisible);
+    this._show(this.isVisible);
+  }
+
+  private _show(visible: boolean): void {
+    this.controller.setVisible(visible);
+    this.versions.setVisible(visible);
   }
 }

@@ -10,8 +10,10 @@ import { INotebookTracker } from '@jupyterlab/notebook';
 import { RestApi } from '../api/client';
 import { mlopsIcon, tagIcon } from '../components/icons';
 import { Controller } from '../model/controller';
+import { Versions } from '../model/versions';
 import { showBadges } from '../notebook/badges';
 import { goToCell, openNotebook } from '../notebook/open';
+import { ask } from '../panels/ask';
 import { Sidebar } from '../panels/sidebar';
 import { tagCell } from '../panels/tag-dialog';
 
@@ -39,8 +41,11 @@ function activate(
   palette: ICommandPalette | null,
   restorer: ILayoutRestorer | null
 ): void {
-  const controller = new Controller(new RestApi(app.serviceManager.serverSettings));
-  const sidebar = new Sidebar(controller, (cell, line) => {
+  const api = new RestApi(app.serviceManager.serverSettings);
+  const controller = new Controller(api);
+  const versions = new Versions(api, ask);
+  versions.follow(controller);
+  const sidebar = new Sidebar(controller, versions, (cell, line) => {
     const panel = tracker.currentWidget;
     if (panel) {
       app.shell.activateById(panel.id);

@@ -1,0 +1,86 @@
+"""The project's model versions over REST: show them, promote, roll back."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import tornado.web
+from jupyter_server.auth.decorator import authorized
+
+from jupyter_mlops import settings as project
+from jupyter_mlops.errors import UsageError
+from jupyter_mlops.interfaces.server.documents import project_document
+from jupyter_mlops.interfaces.server.handlers import Handler, answering
+from jupyter_mlops.records.base import to_builtins
+
+if TYPE_CHECKING:
+    from jupyter_mlops.settings import Settings
+
+
+class _ProjectHandler(Handler):
+    """What these handlers need: the project that a notebook lies in, and texts of the body."""
+
+    def project(self, notebook: object) -> Settings:
+        """Return the settings of the notebook's project."""
+        return project.load(self.notebook(notebook).parent)
+
+    def texts(self, body: dict[str, Any], *names: str) -> list[str]:
+        """Return texts of the request's body; what isn't there is empty.
+
+        Raises:
+            UsageError: when one isn't a text.
+        """
+        found = [body.get(name) or "" for name in names]
+        for name, value in zip(names, found, strict=True):
+            if not isinstance(value, str):
+                raise UsageError(f"{name} is not a text", hint=f'send {{"{name}": "..."}}')
+        return found
+
+
+class ProjectHandler(_ProjectHandler):
+    """``GET project?path=``: model versions, and the end of the audit log."""
+
+    @tornado.web.authenticated
+    @authorized
+    @answering
+    async def get(self) -> tuple[int, Any]:
+        """Show the project."""
+        settings = self.project(self.get_query_argument("path", ""))
+        return 200, await asyncio.to_thread(project_document, settings)
+
+
+class PromotionsHandler(_ProjectHandler):
+    """``POST promotions {path, model, alias?, override?}``: point an alias at a version."""
+
+    @tornado.web.authenticated
+    @authorized
+    @answering
+    async def post(self) -> tuple[int, Any]:
+        """Promote, if the gates, the approvals and the rules allow it."""
+        from jupyter_mlops.workflows import models
+
+        body = self.body()
+        settings = self.project(body.get("path"))
+        model, alias, override = self.texts(body, "model", "alias", "override")
+        moved = await asyncio.to_thread(
+            models.promote, settings, model, alias or "champion", override or None
+        )
+        return 201, to_builtins(moved)
+
+
+class RollbacksHandler(_ProjectHandler):
+    """``POST rollbacks {path, name, alias?, reason?}``: point an alias back."""
+
+    @tornado.web.authenticated
+    @authorized
+    @answering
+    async def post(self) -> tuple[int, Any]:
+        """Roll back to the version that held the alias before."""
+        from jupyter_mlops.workflows import models
+
+        body = self.body()
+        settings = self.project(body.get("path"))
+        name, alias, reason = self.texts(body, "name", "alias", "reason")
+        moved = await asyncio.to_thread(models.rollback, settings, name, alias or "champion", reason)
+        return 201, to_builtins(moved)

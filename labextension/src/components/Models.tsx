@@ -1,0 +1,174 @@
+import type { JSX } from 'react';
+import { useSyncExternalStore } from 'react';
+
+import type { ModelView } from '../api/types';
+import type { Action, Versions } from '../model/versions';
+import { actionsOf, approvalWords, refOf } from '../model/versions';
+import { count, day, figure } from '../model/words';
+import { AuditLog } from './AuditLog';
+import { Problem } from './Problems';
+import { StatusIcon } from './icons';
+
+const SHOWN = 5;
+const WORDS: Record<Action, string> = {
+  promote: 'Promote',
+  'roll back': 'Roll back',
+  approve: 'Approve',
+  reject: 'Reject'
+};
+
+/** The project's model versions with what may be done about them, and the audit log. */
+export function Models({ versions }: { versions: Versions }): JSX.Element | null {
+  const { project, problem, busy } = useSyncExternalStore(
+    versions.subscribe,
+    versions.getState
+  );
+  if (!project) {
+    return problem && <Problem problem={problem} />;
+  }
+  const names = [...new Set(project.models.map(model => model.name))];
+  return (
+    <>
+      {problem && <Problem problem={problem} />}
+      {names.map(name => (
+        <Model
+          key={name}
+          name={name}
+          models={project.models.filter(model => model.name === name)}
+          user={project.user}
+          busy={busy}
+          versions={versions}
+        />
+      ))}
+      {project.audit.length > 0 && <AuditLog events={project.audit} />}
+    </>
+  );
+}
+
+function Model(props: {
+  name: string;
+  models: ModelView[];
+  user: string;
+  busy: string;
+  versions: Versions;
+}): JSX.Element {
+  const { name, models, user, busy, versions } = props;
+  // Those that serve, and the newest.
+  const shown = models.filter((model, i) => i < SHOWN || model.aliases.length > 0);
+  return (
+    <section className="mlops-Section" aria-label={`Model ${name}`} data-model={name}>
+      <header>
+        <h2>Model {name}</h2>
+        <span className="mlops-When">{count(models.length, 'version')}</span>
+      </header>
+      <ol className="mlops-Models">
+        {shown.map(model => (
+          <Version
+            key={model.version}
+            model={model}
+            actions={actionsOf(model, user)}
+            busy={busy !== ''}
+            versions={versions}
+          />
+        ))}
+      </ol>
+    </section>
+  );
+}
+
+function Version(props: {
+  model: ModelView;
+  actions: Action[];
+  busy: boolean;
+  versions: Versions;
+}): JSX.Element {
+  const { model, actions, busy, versions } = props;
+  const ref = refOf(model);
+  return (
+    <li data-version={ref} aria-label={ref}>
+      <div className="mlops-Row">
+        <GateMark gate={model.gate} />
+        <strong>{model.version}</strong>
+        {model.aliases.map(alias => (
+          <span key={alias} className="mlops-Chip mlops-is-cached">
+            {alias}
+          </span>
+        ))}
+        <span className="mlops-Row-status mlops-Row-name">{figures(model)}</span>
+        <time className="mlops-Row-time" dateTime={model.created_at} title={`by ${model.author}`}>
+          {day(model.created_at)}
+        </time>
+      </div>
+      {model.override && (
+        <p className="mlops-Note mlops-is-error">
+          <strong>Promoted against its gates</strong>: {model.override}
+        </p>
+      )}
+      <Approvals model={model} />
+      <div className="mlops-Actions">
+        {actions.map(action => (
+          <button
+            key={action}
+            type="button"
+            className="mlops-Link"
+            disabled={busy}
+            aria-label={`${WORDS[action]} ${ref}`}
+            onClick={() => void act(versions, model, action)}
+          >
+            {WORDS[action]}
+          </button>
+        ))}
+      </div>
+    </li>
+  );
+}
+
+function GateMark({ gate }: { gate: ModelView['gate'] }): JSX.Element {
+  const status = gate === 'passed' ? 'executed' : gate === 'failed' ? 'failed' : 'none';
+  const words = gate ? `its gates ${gate}` : 'no gate was run';
+  return (
+    <span role="img" aria-label={words} title={words}>
+      <StatusIcon status={status} />
+    </span>
+  );
+}
+
+function Approvals({ model }: { model: ModelView }): JSX.Element | null {
+  const asked = approvalWords(model);
+  if (!asked && model.approvals.length === 0) {
+    return null;
+  }
+  return (
+    <div className="mlops-Approvals">
+      {asked && <p className="mlops-Reason">{asked}</p>}
+      <ul>
+        {model.approvals.map(each => (
+          <li key={`${each.author} ${each.created_at}`} className="mlops-Reason">
+            {each.verdict} by {each.author}
+            {each.reason && `: ${each.reason}`}
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+function act(versions: Versions, model: ModelView, action: Action): Promise<void> {
+  switch (action) {
+    case 'promote':
+      return versions.promote(model, 'champion');
+    case 'roll back':
+      return versions.rollBack(model, 'champion');
+    case 'approve':
+      return versions.judge(model, 'approved');
+    case 'reject':
+      return versions.judge(model, 'rejected');
+  }
+}
+
+function figures(model: ModelView): string {
+  return Object.entries(model.metrics)
+    .slice(0, 2)
+    .map(([name, value]) => `${name} ${value === null ? '–' : figure(value)}`)
+    .join(', ');
+}

@@ -1,0 +1,193 @@
+/** The project's model versions: read them, and act on one; what the server says no to is told, and asked about. */
+
+import type { VersionsApi } from '../api/client';
+import type { Alias, ApiProblem, Approval, ModelView, ProjectDocument } from '../api/types';
+import { toProblem } from './problem';
+
+/** The code of an answer that a gate, or a missing approval, stands behind: somebody may override that. */
+export const BLOCKED = 'MLO510';
+
+export interface VersionsState {
+  project: ProjectDocument | null;
+  problem: ApiProblem | null;
+  /** `name/version` that an answer is awaited for; empty where none is. */
+  busy: string;
+}
+
+/** How a person is asked; undefined where they changed their mind. */
+export interface Ask {
+  confirm(title: string, text: string, button: string): Promise<boolean>;
+  reason(title: string, label: string, button: string): Promise<string | undefined>;
+}
+
+/** What is known of the panel: its notebook, and the run that it shows. */
+interface Followed {
+  getState(): { notebook: { path: string } | null; run: { status: string } | null };
+  subscribe(listener: () => void): () => void;
+}
+
+const EMPTY: VersionsState = { project: null, problem: null, busy: '' };
+
+export class Versions {
+  constructor(
+    private readonly api: VersionsApi,
+    private readonly ask: Ask
+  ) {}
+
+  /** In the shape that React's useSyncExternalStore asks for. */
+  readonly getState = (): VersionsState => this._state;
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this._listeners.add(listener);
+    return () => this._listeners.delete(listener);
+  };
+
+  /** Turn to the project that a notebook lies in, or to none. */
+  open(path: string): void {
+    if (path !== this._path) {
+      this._path = path;
+      this._set(EMPTY);
+    }
+    void this.refresh();
+  }
+
+  /** Turn with the panel to another notebook's project, and read it anew when a run has ended. */
+  follow(panel: Followed): void {
+    let path = '';
+    let running = false;
+    panel.subscribe(() => {
+      const { notebook, run } = panel.getState();
+      const now = notebook?.path ?? '';
+      const ended = running && run?.status !== 'running';
+      running = run?.status === 'running';
+      if (now !== path || ended) {
+        path = now;
+        this.open(path);
+      }
+    });
+  }
+
+  /** Rest while nobody sees the panel; catch up when it is shown. */
+  setVisible(visible: boolean): void {
+    this._visible = visible;
+    void this.refresh();
+  }
+
+  async refresh(): Promise<void> {
+    const path = this._path;
+    if (!path || !this._visible) {
+      return;
+    }
+    try {
+      const project = await this.api.project(path);
+      if (path === this._path) {
+        this._set({ project });
+      }
+    } catch (error) {
+      if (path === this._path) {
+        this._set({ problem: toProblem(error) });
+      }
+    }
+  }
+
+  async promote(model: ModelView, alias: Alias): Promise<void> {
+    const ref = refOf(model);
+    const sure = await this.ask.confirm(
+      `Promote ${ref}`,
+      `${ref} becomes the ${alias} of ${model.name}. It is written to the audit log.`,
+      'Promote'
+    );
+    if (sure) {
+      const blocked = await this._act(ref, path => this.api.promote(path, ref, alias));
+      if (blocked) {
+        await this._override(ref, alias, blocked);
+      }
+    }
+  }
+
+  async rollBack(model: ModelView, alias: Alias): Promise<void> {
+    const reason = await this.ask.reason(
+      `Roll ${model.name} back`,
+      `The version that was ${alias} before ${refOf(model)} takes its place again. Why?`,
+      'Roll back'
+    );
+    if (reason !== undefined) {
+      await this._act(refOf(model), path => this.api.rollBack(path, model.name, alias, reason));
+    }
+  }
+
+  async judge(model: ModelView, verdict: Approval['verdict']): Promise<void> {
+    const ref = refOf(model);
+    const [title, button] = verdict === 'approved' ? ['Approve', 'Approve'] : ['Reject', 'Reject'];
+    const reason = await this.ask.reason(`${title} ${ref}`, 'What did you look at?', button);
+    if (reason !== undefined) {
+      await this._act(ref, path => this.api.judge(path, ref, verdict, reason));
+    }
+  }
+
+  private async _override(ref: string, alias: Alias, problem: ApiProblem): Promise<void> {
+    const reason = await this.ask.reason(
+      `${ref} is blocked`,
+      `${problem.message}. To promote it all the same, say why; the reason is shown wherever the version is.`,
+      'Override'
+    );
+    if (reason) {
+      await this._act(ref, path => this.api.promote(path, ref, alias, reason));
+    }
+  }
+
+  /** Do it and read the project anew; return the problem where a rule said no that somebody may override. */
+  private async _act(
+    ref: string,
+    act: (path: string) => Promise<void>
+  ): Promise<ApiProblem | null> {
+    const path = this._path;
+    this._set({ busy: ref, problem: null });
+    let problem: ApiProblem | null = null;
+    try {
+      await act(path);
+    } catch (error) {
+      problem = toProblem(error);
+    }
+    if (path === this._path) {
+      this._set({ busy: '', problem });
+      await this.refresh();
+    }
+    return problem?.code === BLOCKED ? problem : null;
+  }
+
+  private _set(change: Partial<VersionsState>): void {
+    this._state = { ...this._state, ...change };
+    this._listeners.forEach(listener => listener());
+  }
+
+  private _state: VersionsState = EMPTY;
+  private _path = '';
+  private _visible = false;
+  private readonly _listeners = new Set<() => void>();
+}
+
+export function refOf(model: { name: string; version: number }): string {
+  return `${model.name}/${model.version}`;
+}
+
+/** What may be done with a version; the server has the last word. */
+export function actionsOf(model: ModelView, user: string): Action[] {
+  const is = (alias: Alias) => model.aliases.includes(alias);
+  const judged = model.approvals.some(each => each.author === user);
+  const open = !is('champion') && user !== model.author && !judged;
+  return [
+    ...(is('champion') ? (['roll back'] as const) : (['promote'] as const)),
+    ...(open && model.approvals_needed > 0 ? (['approve', 'reject'] as const) : [])
+  ];
+}
+
+export type Action = 'promote' | 'roll back' | 'approve' | 'reject';
+
+/** `1 of 2 approvals`, or nothing where none is asked for. */
+export function approvalWords(model: ModelView): string {
+  if (model.approvals_needed === 0) {
+    return '';
+  }
+  const given = model.approvals.filter(each => each.verdict === 'approved').length;
+  return `${given} of ${model.approvals_needed} approvals`;
+}
