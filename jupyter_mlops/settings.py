@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlparse
 
 import msgspec
@@ -24,11 +24,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     root: Path
     store: str = f"sqlite:///{STATE}/mlops.db"
     tracking_uri: str = f"sqlite:///{STATE}/mlflow.db"
+    mlflow_sync: Literal["background", "wait", "off"] = "background"
     objects: str = f"{STATE}/objects"
     engine: str = "local"
     ray_address: str = ""
     warm_kernels: bool = True
     keep_runs: Annotated[int, msgspec.Meta(ge=1)] = 20
+    signing_key: str = f"{STATE}/keys/signing.pem"
+    audit_checkpoints: str = f"{STATE}/audit/checkpoint.json"
+    keep_inputs: Annotated[int, msgspec.Meta(ge=0)] = 1024
 
     @property
     def state(self) -> Path:
@@ -88,7 +92,7 @@ def load(start: Path | None = None) -> Settings:
     except msgspec.ValidationError as error:
         raise SettingsError(
             f"{root / FILE}: {error}",
-            hint="every value is text in quotes, but keep_runs is a number and warm_kernels is true or false",
+            hint="every value is text in quotes, but keep_runs and keep_inputs are numbers and warm_kernels is true or false",
         ) from None
 
 

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.store.bundles import Bundles
+from jupyter_mlops.store.keys import Keys
 from jupyter_mlops.store.ledger import Ledger
 from jupyter_mlops.store.objects import Objects
 
@@ -35,6 +36,11 @@ class Store:
     def bundles(self) -> Bundles:
         """The models, as the serving process loads them."""
         return Bundles(self.settings.state / "bundles")
+
+    @cached_property
+    def keys(self) -> Keys:
+        """The key that this project signs with, and those it believes."""
+        return Keys(self.settings.state / "keys", self.settings.root / self.settings.signing_key)
 
     @property
     def datasets(self) -> Path:
