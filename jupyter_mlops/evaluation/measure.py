@@ -12,7 +12,7 @@ from jupyter_mlops.evaluation.gates import Measurement
 from jupyter_mlops.evaluation.metrics import plan_of
 from jupyter_mlops.evaluation.plan import Plan, combined, merge_rows
 from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows
-from jupyter_mlops.stats.bootstrap import Estimate, bootstrap, p_value_below
+from jupyter_mlops.stats.bootstrap import RESAMPLES, Estimate, bootstrap, p_value_below
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -89,11 +89,11 @@ def _compare(condition: Condition, own: _Figure, theirs: list[tuple[float, _Figu
     paired = [(factor, plan) for factor, plan in plans if plan is not None]
     if len(paired) < len(plans):
         return Measurement(**measurement)  # type: ignore[arg-type]  # the dict's values are of several types
-    estimate = _estimate(combined(paired))
+    paired_difference = estimate(combined(paired))
     return Measurement(
         **measurement,  # type: ignore[arg-type]  # the dict's values are of several types
-        ci=estimate.interval,
-        p_value=_p_value(estimate, condition),
+        ci=paired_difference.interval,
+        p_value=_p_value(paired_difference, condition),
     )
 
 
@@ -121,18 +121,19 @@ def _figure(metric: Metric, rows: TestRows | None, subject: Subject, *, with_int
         return _latency(metric, subject)
     plan = plan_of(metric, rows, subject.predictions)
     if with_interval:
-        estimate = _estimate(plan)
-        return _Figure(_defined(estimate.value, metric), estimate.interval, plan.note, plan)
+        found = estimate(plan)
+        return _Figure(_defined(found.value, metric), found.interval, plan.note, plan)
     columns, counts = merge_rows(plan.columns)
     with np.errstate(divide="ignore", invalid="ignore"):
         value = float(plan.build(columns)(counts[np.newaxis, :])[0])
     return _Figure(_defined(value, metric), None, plan.note, plan)
 
 
-def _estimate(plan: Plan) -> Estimate:
+def estimate(plan: Plan, resamples: int = RESAMPLES) -> Estimate:
+    """Return a plan's figure with its interval; ``NaN`` where the rows give it no value."""
     columns, counts = merge_rows(plan.columns)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return bootstrap(plan.build(columns), counts)
+        return bootstrap(plan.build(columns), counts, resamples=resamples)
 
 
 def _defined(value: float, metric: Metric) -> float:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from IPython.core.error import UsageError
-from IPython.display import HTML, SVG, display
+from IPython.display import HTML, SVG, Markdown, display
 
 from jupyter_mlops.errors import MlopsError
 
@@ -28,7 +28,7 @@ def register(shell: Any) -> None:
 def untag(lines: list[str]) -> list[str]:
     """Turn a tag in the first line into a comment, so that the cell runs as it would untagged.
 
-    A gate, or a tag with a mistake in it, is left for the cell magic, which evaluates or explains it.
+    A gate, a card, or a tag with a mistake in it, is left for the cell magic, which evaluates, shows or explains it.
     """
     if not lines or not lines[0].startswith(CELL_MAGIC):
         return lines
@@ -38,33 +38,43 @@ def untag(lines: list[str]) -> list[str]:
         tag = tags.parse_arguments(lines[0].removeprefix(CELL_MAGIC))
     except MlopsError:
         return lines
-    if tag.kind == "gate":
+    if tag.kind in tags.OF_A_MODEL:
         return lines
     return tags.untagged("".join(lines)).splitlines(keepends=True)
 
 
 def _mlops(line: str, cell: str | None = None) -> None:
-    """Tag a cell (``%%mlops stage NAME``), evaluate a gate (``%%mlops gate MODEL``) or call a command (``%mlops``)."""
+    """Tag a cell (``%%mlops stage NAME``), evaluate a gate, show a card's text, or call a command (``%mlops``)."""
     try:
         if cell is None:
             _command(shlex.split(line))
         else:
-            _gate(line, cell)
+            _about_a_model(line, cell)
     except MlopsError as error:
         raise UsageError(f"{error} [{error.code}]") from None
     except ValueError as error:
         raise UsageError(f"%mlops {line}: {error}") from None
 
 
-def _gate(line: str, cell: str) -> None:
+def _about_a_model(line: str, cell: str) -> None:
+    from jupyter_mlops.notebook import tags
+
+    tag = tags.parse_arguments(line)  # only a gate, a card, or a mistake, comes this way
+    if tag.kind == "card":
+        from jupyter_mlops.notebook import card_text
+
+        display(Markdown(card_text.shown(cell)))
+    else:
+        _gate(tag.name, tags.conditions(cell))
+
+
+def _gate(model: str, conditions: tuple[str, ...]) -> None:
     from jupyter_mlops import settings
     from jupyter_mlops.evaluation import picture
-    from jupyter_mlops.notebook import tags
     from jupyter_mlops.records.pipeline import Gate
     from jupyter_mlops.workflows.evaluate import evaluate_gate
 
-    tag = tags.parse_arguments(line)  # only a gate, or a mistake, comes this way
-    gate = Gate(model=tag.name, conditions=tags.conditions(cell), cell=-1)
+    gate = Gate(model=model, conditions=conditions, cell=-1)
     display(HTML(picture.html(evaluate_gate(settings.load(), gate))))
 
 

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from jupyter_mlops.errors import NotebookError, UsageError
-from jupyter_mlops.notebook.tags import Tag, of_cell
+from jupyter_mlops.notebook.tags import Tag, of_cell, of_markdown
 from jupyter_mlops.records.base import Value
 
 if TYPE_CHECKING:
@@ -136,10 +136,11 @@ def _cell(index: int, cell: Any, name: str) -> Cell:
     if any("\ud800" <= character <= "\udfff" for character in source):
         raise NotebookError(f"{where} holds half a Unicode character", hint="delete it", cell=index)
     try:
-        tag = of_cell(source, _table(cell.get("metadata"))) if cell_type != "markdown" else None
+        metadata = _table(cell.get("metadata"))
+        tag = of_markdown(metadata) if cell_type == "markdown" else of_cell(source, metadata)
     except UsageError as error:
         raise NotebookError(f"{where}: {error.message}", hint=error.hint, cell=index, line=1) from None
-    count, tags = cell.get("execution_count"), _table(cell.get("metadata")).get("tags")
+    count, tags = cell.get("execution_count"), metadata.get("tags")
     return Cell(
         index=index,
         cell_type=cast("CellType", cell_type),

@@ -26,8 +26,8 @@ class Heading(NamedTuple):
 
 
 def of_cell(cell: Cell) -> list[Heading]:
-    """Return a Markdown cell's headings from top to bottom."""
-    if cell.cell_type != "markdown":
+    """Return a Markdown cell's headings from top to bottom; the text of a model's card heads nothing."""
+    if cell.cell_type != "markdown" or cell.tag is not None:
         return []
     text = _fence.sub("", cell.source[:_longest_cell])
     found = [(match.start(), len(match[1]), match[2].strip()) for match in _heading.finditer(text)]

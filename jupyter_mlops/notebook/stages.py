@@ -71,7 +71,7 @@ def plan(notebook: Notebook) -> Plan:
     for cell in notebook.cells:
         if cell.tag is not None and cell.tag.kind == "gate":
             _gate(made, cell, cell.tag.name)
-        elif cell.cell_type == "code":
+        elif cell.cell_type == "code" and (cell.tag is None or cell.tag.kind != "card"):
             kind = cell.tag.kind if cell.tag else ""
             parsed = _parsed(made, cell)
             names = bound_names(made.events[cell.index])

@@ -11,8 +11,10 @@ from jupyter_mlops.errors import NotFoundError, UsageError
 from jupyter_mlops.records.base import Value
 from jupyter_mlops.records.pipeline import StageOptions
 
-Kind = Literal["stage", "params", "setup", "skip", "gate"]
+Kind = Literal["stage", "params", "setup", "skip", "gate", "card"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+# What these say is about a model, and neither is Python.
+OF_A_MODEL: tuple[Kind, ...] = ("gate", "card")
 MAGIC = "%%mlops"
 PARAMETERS = ("parameters", "injected-parameters")
 OPTIONS = ("--after", "--retries", "--timeout", "--memory", "--gpu", "--no-cache")
@@ -29,7 +31,7 @@ _bytes = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
 class Tag(Value, frozen=True, kw_only=True):
-    """Say what a cell is for; ``name`` is a stage's name or a gate's model, ``options`` are a stage's."""
+    """Say what a cell is for; ``name`` is a stage's name or the model of a gate or card, ``options`` are a stage's."""
 
     kind: Kind
     name: str = ""
@@ -70,12 +72,22 @@ def of_cell(source: str, metadata: dict[str, Any]) -> Tag | None:
     return None
 
 
+def of_markdown(metadata: dict[str, Any]) -> Tag | None:
+    """Return the tag of a Markdown cell: it can be the text of a model's card, and nothing else.
+
+    Raises:
+        UsageError: when it is one that doesn't name its model.
+    """
+    inner = metadata.get("mlops")
+    return _of_metadata(inner) if isinstance(inner, dict) and inner.get("kind") == "card" else None
+
+
 def to_metadata(tag: Tag) -> dict[str, Any]:
     """Return the cell metadata that means ``tag``: ``{"mlops": {…}}``, or papermill's own tag for params."""
     if tag.kind == "params":
         return {"tags": [PARAMETERS[0]]}
     inner: dict[str, Any] = {"kind": tag.kind}
-    if tag.kind == "gate":
+    if tag.kind in OF_A_MODEL:
         inner["model"] = tag.name
     elif tag.kind == "stage":
         inner["name"] = tag.name
@@ -128,6 +140,12 @@ def conditions(body: str) -> tuple[str, ...]:
     """Return a gate's conditions: the lines of its body that are neither empty nor comments, nor its tag."""
     lines = (line.strip() for line in body.splitlines())
     return tuple(line for line in lines if line and not line.startswith(("#", MAGIC)))
+
+
+def body(source: str) -> str:
+    """Return what stands below the tag's line, or all of a cell that has none."""
+    found = _first_line.match(source)
+    return source[found.end() :] if found else source
 
 
 def check_name(name: str) -> str:
@@ -217,7 +235,7 @@ def _known_option(kind: Kind, option: str) -> None:
 
 
 def _tag(kind: Kind, names: list[str], given: dict[str, Any]) -> Tag:
-    if kind in ("stage", "gate"):
+    if kind == "stage" or kind in OF_A_MODEL:
         if not names:
             what = "name of the stage" if kind == "stage" else "model"
             raise UsageError(f"{MAGIC} {kind} lacks the {what}", hint=f"write {MAGIC} {kind} NAME")
@@ -228,7 +246,7 @@ def _tag(kind: Kind, names: list[str], given: dict[str, Any]) -> Tag:
         raise UsageError(f"{MAGIC} {kind}: {extra[0]!r} is one word too many", hint="leave it out")
     if kind == "stage":
         return Tag(kind=kind, name=check_name(name), options=_options(given))
-    if kind == "gate" and not _model_name.fullmatch(name):
+    if kind in OF_A_MODEL and not _model_name.fullmatch(name):
         raise UsageError(f"{name!r} can't name a model", hint="use letters, digits, _, - and .")
     return Tag(kind=kind, name=name)
 
@@ -274,8 +292,10 @@ def _of_metadata(inner: Any) -> Tag:
             "metadata mlops has no kind", hint='write {"mlops": {"kind": "stage", "name": "train"}}'
         )
     kind = _kind(inner["kind"])
-    key = "model" if kind == "gate" else "name"
-    allowed = {"stage": ("kind", "name", *FIELDS), "gate": ("kind", "model")}.get(kind, ("kind",))
+    key = "model" if kind in OF_A_MODEL else "name"
+    allowed: tuple[str, ...] = ("kind", key) if kind in OF_A_MODEL else ("kind",)
+    if kind == "stage":
+        allowed = ("kind", "name", *FIELDS)
     for field in inner:
         if field not in allowed:
             near = NotFoundError.of("field", str(field), allowed)

@@ -28,8 +28,29 @@ class ConditionResult(Value, frozen=True, kw_only=True):
     optional: bool = False
 
 
+class Figure(Value, frozen=True, kw_only=True):
+    """Hold one figure of a model with its 95% interval, where it has one."""
+
+    metric: str
+    value: float
+    ci: tuple[float, float] | None = None
+
+
+class Slice(Value, frozen=True, kw_only=True):
+    """Hold the figures of the rows where a protected attribute has one value."""
+
+    attribute: str
+    group: str
+    rows: int
+    figures: tuple[Figure, ...] = ()
+
+
 class Evaluation(Record, frozen=True, kw_only=True):
-    """Report a gate; ``conditions`` in the order of the notebook, ``metrics`` all that was measured on the way."""
+    """Report a gate; ``conditions`` in the order of the notebook.
+
+    ``figures`` and ``slices`` are what every version shows of itself on the same rows, whether a condition asks for
+    it or not; ``notes`` say which groups are missing from them and why.
+    """
 
     model: str
     version: int
@@ -39,6 +60,9 @@ class Evaluation(Record, frozen=True, kw_only=True):
     device: str = "cpu"
     champion: int | None = None
     run_id: str = ""
+    figures: tuple[Figure, ...] = ()
+    slices: tuple[Slice, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def ref(self) -> Ref:

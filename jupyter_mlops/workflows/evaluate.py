@@ -10,7 +10,7 @@ from jupyter_mlops.errors import MlopsError, NotFoundError
 from jupyter_mlops.evaluation import names
 from jupyter_mlops.evaluation.conditions import Condition, metrics_of, parse_all
 from jupyter_mlops.evaluation.gates import judge, passed
-from jupyter_mlops.records.evaluation import Evaluation
+from jupyter_mlops.records.evaluation import Evaluation, Figure, Slice
 from jupyter_mlops.records.model import ModelVersion, TestData
 from jupyter_mlops.store import stamp
 from jupyter_mlops.store.opened import open_store
@@ -103,6 +103,7 @@ def _evaluate(
             else _champion_subject(store, champion, frame, model.test, asked)
         )
     results = tuple(judge(condition, measure(condition, rows, own, theirs)) for condition in conditions)
+    figures, slices, notes = _breakdown(rows, own)
     return Evaluation(
         model=model.name,
         version=model.version,
@@ -111,10 +112,23 @@ def _evaluate(
         rows=0 if rows is None else len(rows),
         champion=champion.version if champion else None,
         run_id=run_id,
+        figures=figures,
+        slices=slices,
+        notes=notes,
         parents=_parents(model, champion),
         created_at=at,
         author=stamp.author(),
     )
+
+
+def _breakdown(
+    rows: TestRows | None, own: Subject
+) -> tuple[tuple[Figure, ...], tuple[Slice, ...], tuple[str, ...]]:
+    if rows is None or own.predictions is None:
+        return (), (), ()
+    from jupyter_mlops.evaluation import breakdown
+
+    return breakdown.figures(rows, own.predictions), *breakdown.slices(rows, own.predictions)
 
 
 def _parents(model: ModelVersion, champion: ModelVersion | None) -> tuple[str, ...]:

@@ -88,6 +88,18 @@ def test_a_gate_without_a_model_is_explained(shell: Any, capsys: pytest.CaptureF
     assert "Traceback" not in said
 
 
+def test_a_card_is_shown_as_markdown_and_never_run(shell: Any, monkeypatch: pytest.MonkeyPatch):
+    from jupyter_mlops.interfaces import magics
+
+    shown: list[Any] = []
+    monkeypatch.setattr(magics, "display", shown.append)
+    assert shell.run_cell(
+        "%%mlops card churn\n---\nlicense: mit\n---\nFor **study** only.\nran = True"
+    ).success
+    assert [each.data for each in shown] == ["For **study** only.\nran = True\n"]
+    assert "ran" not in shell.user_ns
+
+
 def test_commands_know_the_notebook(
     shell: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

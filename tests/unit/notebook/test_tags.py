@@ -29,7 +29,7 @@ options = st.builds(
 )
 tags = st.one_of(
     st.builds(Tag, kind=st.just("stage"), name=names, options=options),
-    st.builds(Tag, kind=st.just("gate"), name=names),
+    st.builds(Tag, kind=st.sampled_from(["gate", "card"]), name=names),
     st.builds(Tag, kind=st.sampled_from(["params", "setup", "skip"])),
 )
 
@@ -68,6 +68,7 @@ def test_any_text_is_a_tag_or_a_usage_error(text: str) -> None:
         ("stage t --memory 1.5g", Tag(kind="stage", name="t", options=StageOptions(memory=3 << 29))),
         ("stage --timeout 1.5h t", Tag(kind="stage", name="t", options=StageOptions(timeout=5400.0))),
         (" gate churn ", Tag(kind="gate", name="churn")),
+        ("card churn", Tag(kind="card", name="churn")),
         ("params", Tag(kind="params")),
     ],
 )
@@ -93,6 +94,8 @@ def test_arguments(text: str, expected: Tag) -> None:
         ("stage a b", "one word too many"),
         ("gate", "model"),
         ("gate m --retries 2", "only stages"),
+        ("card", "lacks the model"),
+        ("card ../m", "can't name a model"),
         ("setup x", "one word too many"),
         ("stage 'a", "quotation"),
         ("", "one of stage"),

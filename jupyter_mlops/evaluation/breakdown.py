@@ -1,0 +1,135 @@
+"""What every version shows of itself, whether a gate asks for it or not: the usual figures, and how groups fare."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from jupyter_mlops.evaluation import names
+from jupyter_mlops.evaluation.conditions import Metric
+from jupyter_mlops.evaluation.measure import estimate
+from jupyter_mlops.evaluation.metrics import plan_of
+from jupyter_mlops.evaluation.plan import mean_plan
+from jupyter_mlops.evaluation.quality import label_codes, quality_plan
+from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows, groups_of
+from jupyter_mlops.records.evaluation import Figure, Slice
+from jupyter_mlops.stats.bootstrap import FEWEST, RESAMPLES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from jupyter_mlops.evaluation.plan import Plan
+    from jupyter_mlops.evaluation.rows import Codes
+
+_LABELS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")
+_SCORES = ("roc_auc", "average_precision", "brier_score")
+_ERRORS = ("r2", "mean_absolute_error", "root_mean_squared_error")
+# Nobody asked for these, so many rows are resampled fewer times rather than long.
+_WEIGHTS = 20_000_000
+
+
+def figures(rows: TestRows, predictions: Predictions) -> tuple[Figure, ...]:
+    """Return the usual figures of a model on all test rows; what these rows don't give is left out."""
+    asked = _ERRORS if rows.task == "regression" else (*_LABELS, *_SCORES)
+    metrics = [Metric(name=name) for name in asked]
+    if rows.task != "regression":
+        metrics += [
+            Metric(name=name, attribute=attribute)
+            for attribute in rows.sensitive
+            for name in sorted(names.FAIRNESS)
+        ]
+    found = []
+    for metric in metrics:
+        try:
+            found.append(_figure(str(metric), plan_of(metric, rows, predictions)))
+        except NotMeasurableError:
+            continue
+    return tuple(figure for figure in found if figure is not None)
+
+
+def slices(rows: TestRows, predictions: Predictions) -> tuple[tuple[Slice, ...], tuple[str, ...]]:
+    """Return each group's figures, and notes on the groups and attributes that are left out."""
+    found: list[Slice] = []
+    notes: list[str] = []
+    for attribute in rows.sensitive:
+        try:
+            groups = groups_of(rows, attribute)
+        except NotMeasurableError as error:
+            notes.append(str(error))
+            continue
+        notes += [f"{attribute}: {groups.note}"] if groups.note else []
+        found += [
+            _slice(attribute, label.removeprefix(f"{attribute}="), groups.codes == code, rows, predictions)
+            for code, label in enumerate(groups.labels)
+        ]
+    return tuple(found), tuple(notes)
+
+
+def _slice(
+    attribute: str, group: str, inside: NDArray[np.bool_], rows: TestRows, predictions: Predictions
+) -> Slice:
+    try:
+        plans = list(
+            _errors(inside, rows, predictions)
+            if rows.task == "regression"
+            else _rates(inside, rows, predictions)
+        )
+    except NotMeasurableError:
+        plans = []
+    made = (_figure(name, plan) for name, plan in plans)
+    return Slice(
+        attribute=attribute,
+        group=group,
+        rows=int(inside.sum()),
+        figures=tuple(figure for figure in made if figure is not None),
+    )
+
+
+def _errors(
+    inside: NDArray[np.bool_], rows: TestRows, predictions: Predictions
+) -> Iterator[tuple[str, Plan]]:
+    part = _part(inside, rows, predictions)
+    yield "mean_absolute_error", quality_plan("mean_absolute_error", *part)
+    yield "mean_error", mean_plan(part[1].labels.astype(np.float64) - part[0].truth.astype(np.float64))
+
+
+def _rates(inside: NDArray[np.bool_], rows: TestRows, predictions: Predictions) -> Iterator[tuple[str, Plan]]:
+    # The classes are numbered over all rows: a group may lack one of them.
+    classes, truth, predicted = label_codes(rows, predictions)
+    yield "accuracy", _share((truth == predicted)[inside])
+    if classes > 2:  # noqa: PLR2004 - rates are of the second class of two
+        return
+    positive, chosen = truth == 1, predicted == 1
+    yield "base_rate", _share(positive[inside])
+    yield "selection_rate", _share(chosen[inside])
+    yield "true_positive_rate", _share(chosen[inside & positive])
+    yield "false_positive_rate", _share(chosen[inside & ~positive])
+    try:
+        yield "roc_auc", quality_plan("roc_auc", *_part(inside, rows, predictions))
+    except NotMeasurableError:
+        return
+
+
+def _part(
+    inside: NDArray[np.bool_], rows: TestRows, predictions: Predictions
+) -> tuple[TestRows, Predictions]:
+    scores = None if predictions.scores is None else predictions.scores[inside]
+    return (
+        TestRows(rows.task, rows.truth[inside]),
+        Predictions(predictions.labels[inside], scores, predictions.classes, predictions.probabilities),
+    )
+
+
+def _share(holds: NDArray[np.bool_] | Codes) -> Plan:
+    return mean_plan(holds.astype(np.float64))
+
+
+def _figure(name: str, plan: Plan) -> Figure | None:
+    rows = len(plan.columns[0])
+    if not rows:
+        return None
+    found = estimate(plan, min(RESAMPLES, max(FEWEST, _WEIGHTS // rows)))
+    return Figure(metric=name, value=found.value, ci=found.interval) if np.isfinite(found.value) else None
