@@ -8,6 +8,8 @@ import msgspec
 
 from jupyter_mlops.records.base import Record, Value
 from jupyter_mlops.records.evaluation import Evaluation
+from jupyter_mlops.records.provenance import Commit as Commit
+from jupyter_mlops.records.provenance import Hardware
 from jupyter_mlops.records.ref import Ref
 
 Status = Literal["pending", "running", "executed", "cached", "failed", "skipped"]
@@ -68,7 +70,10 @@ class StageExecution(Record, frozen=True, kw_only=True):
     variables that it read from stages above,
     ``modules`` the modules beside the notebook that came with them to the digest of their code, and ``absent`` the names that it looked for in vain, as they were then;
     ``executed`` is the digest of the executed notebook. ``upstream_datasets`` are those that its inputs were made from.
-    ``attempt`` counts the executions of the stage in one run.
+    ``kept`` maps the files and modules whose content is in the object store, so that the stage can run again without
+    the folder that they lay in, to their SHA-256; ``not_kept`` says of others why they aren't there.
+    ``attempt`` counts the executions of the stage in one run; ``curves`` is the digest of the figures that it logged step
+    by step.
     """
 
     key: str
@@ -91,12 +96,15 @@ class StageExecution(Record, frozen=True, kw_only=True):
     modules: dict[str, str] = msgspec.field(default_factory=dict)
     pulls: dict[str, Pull] = msgspec.field(default_factory=dict)
     absent: tuple[str, ...] = ()
+    kept: dict[str, str] = msgspec.field(default_factory=dict)
+    not_kept: dict[str, str] = msgspec.field(default_factory=dict)
     executed: str = ""
     seconds: float = 0.0
     datasets: tuple[NamedVersion, ...] = ()
     upstream_datasets: tuple[NamedVersion, ...] = ()
     models: tuple[NamedVersion, ...] = ()
     metrics: dict[str, float] = msgspec.field(default_factory=dict)
+    curves: str = ""
     run_id: str = ""
     attempt: int = 1
 
@@ -121,17 +129,11 @@ class Environment(Value, frozen=True, kw_only=True):
     digest: str = ""
 
 
-class Commit(Value, frozen=True, kw_only=True):
-    """Name the git commit of the project's folder; ``dirty`` when the working tree differs from it."""
-
-    sha: str
-    dirty: bool
-
-
 class Run(Record, frozen=True, kw_only=True):
     """Report a run; the JSON of ``jupyter mlops run --json``.
 
-    ``group`` names the grid that it is one point of, ``page`` the HTML file that shows it.
+    ``group`` names the grid that it is one point of, ``page`` the HTML file that shows it. ``seeds`` are those that the
+    notebook sets, by the call or argument that sets them.
     """
 
     run_id: str
@@ -146,6 +148,8 @@ class Run(Record, frozen=True, kw_only=True):
     notebook_digest: str = ""
     environment: str = ""
     commit: Commit | None = None
+    hardware: Hardware | None = None
+    seeds: dict[str, tuple[int, ...]] = msgspec.field(default_factory=dict)
     finished_at: str = ""
     suggested: bool = False
     group: str = ""

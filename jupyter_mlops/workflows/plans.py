@@ -14,6 +14,7 @@ from jupyter_mlops.pipeline.bindings import top_level_names
 from jupyter_mlops.pipeline.wanted import Words
 from jupyter_mlops.records.base import digest_of
 from jupyter_mlops.records.run import StageExecution
+from jupyter_mlops.workflows import keeping
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -31,7 +32,8 @@ _LOOK_BACK = 20
 class Plan:
     """Hold a stage's key and what it was made of, the paths and words in its code, the names given to it.
 
-    ``paths`` are all that it may touch, ``meant`` those that its own cells spell out or have a name for.
+    ``paths`` are all that it may touch, ``meant`` those that its own cells spell out or have a name for, ``modules``
+    those beside the notebook that its code imports.
     """
 
     parts: dict[str, str]
@@ -40,6 +42,7 @@ class Plan:
     meant: tuple[str, ...]
     words: frozenset[str]
     given: frozenset[str]
+    modules: tuple[str, ...] = ()
 
 
 class Plans:
@@ -119,6 +122,7 @@ class Plans:
             meant=cache_key.named_paths(source.code, {}, given),
             words=words,
             given=self._given & words,
+            modules=tuple(modules),
         )
 
     def same_key(self, stage: str, key: str) -> list[StageExecution]:
@@ -147,6 +151,11 @@ class Plans:
             return True
         last = self.last(stage)
         return last is not None and name in last.outputs
+
+    @cached_property
+    def logs_a_model(self) -> bool:
+        """Whether the notebook's code says that it logs a model; a module that it calls may do so unseen."""
+        return any(keeping.LOGS_A_MODEL in cell.source for cell in self.notebook.cells)
 
     @cached_property
     def _words(self) -> Words:

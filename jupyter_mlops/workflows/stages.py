@@ -22,7 +22,7 @@ from jupyter_mlops.records.ref import Ref
 from jupyter_mlops.records.run import StageError, StageExecution
 from jupyter_mlops.store import stamp
 from jupyter_mlops.store.files import copy_atomic
-from jupyter_mlops.workflows import validate
+from jupyter_mlops.workflows import keeping, validate
 from jupyter_mlops.workflows.validate import Again, Failure
 
 if TYPE_CHECKING:
@@ -198,12 +198,15 @@ class Stages:
         stage = self.plans.pipeline.stage(name)
         product = self.engine.product(name)
         header = read_header(product)
-        touched = tell_apart(before, self.files.snapshot(plan.paths), self.files)
+        after = self.files.snapshot(plan.paths)
+        touched = tell_apart(before, after, self.files)
+        reads = {**self.files.unchanged(header.opened, touched, began), **touched.reads, **header.reads}
         plan = self.plans.plan(name, (pull.stage for pull in header.pulls.values()))
         objects = self.store.objects
         stored = objects.adopt(product)
         _link(objects.path(stored), product)
         used = _used(stage, header, seen)
+        kept = self._inputs(plan, header, reads, after, seen)
         datasets = (str(Ref("dataset", item.name, str(item.version))) for item in header.datasets)
         cells = self.plans.notebook.cells
         execution = StageExecution(
@@ -215,7 +218,7 @@ class Stages:
             cells=stage.cells,
             params=self.plans.params,
             upstream={item.stage: item.product for item in used},
-            reads={**self.files.unchanged(header.opened, touched, began), **touched.reads, **header.reads},
+            reads=reads,
             writes=touched.writes,
             left=touched.left,
             found=touched.found,
@@ -227,6 +230,8 @@ class Stages:
             modules=self._modules(plan, header),
             pulls=header.pulls,
             absent=self._absent(plan, header, seen),
+            kept=kept.files,
+            not_kept=kept.left_out,
             executed=objects.put_file(self.engine.notebook(name)),
             seconds=round(outcome.seconds, 3),
             datasets=header.datasets,
@@ -241,6 +246,23 @@ class Stages:
         )
         self.store.ledger.append(execution)
         return execution
+
+    def _inputs(
+        self,
+        plan: Plan,
+        header: Header,
+        reads: dict[str, str],
+        now: Snapshot,
+        seen: dict[str, StageExecution],
+    ) -> keeping.Kept:
+        """Keep the files and modules behind a model: this stage's, and what those above it didn't keep."""
+        if not (self.plans.logs_a_model or header.models):
+            return keeping.Kept()
+        named = {*reads, *plan.modules, *header.loaded}
+        if header.models:
+            named |= keeping.missed(seen.values(), self.files.digest, self._module)
+        limit = self.store.settings.keep_inputs
+        return keeping.keep(self.store.objects, self.files, named, now.states, limit=limit)
 
     def _modules(self, plan: Plan, header: Header) -> dict[str, str]:
         """Return the modules that came with what a stage took; those that its code imports are in its key."""
