@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,12 +23,14 @@ if TYPE_CHECKING:
 
 BUSY_MILLISECONDS = 30_000
 _WRITE = "jupyter_mlops_write"
+# The number of the lock that writers of a PostgreSQL database wait for; any would do.
+_WRITERS = 7_303_014
 
 
 def open_engine(url: str) -> Engine:
     """Return an engine for ``url``; nothing is connected to, and no file made, until it is used.
 
-    SQLite gets what several writing processes need; every other URL is SQLAlchemy's own business.
+    SQLite and PostgreSQL get what several writing processes need; every other URL is SQLAlchemy's own business.
 
     Raises:
         SettingsError: when the URL doesn't parse or its driver isn't installed.
@@ -39,12 +42,20 @@ def open_engine(url: str) -> Engine:
         engine = create_engine(parsed, poolclass=None if in_memory else NullPool)
     except (exc.ArgumentError, exc.NoSuchModuleError, ModuleNotFoundError) as error:
         raise SettingsError(
-            f"store = {url!r} can't be opened: {error}", hint="mend the URL or install its driver"
+            f"store = {without_password(url)!r} can't be opened: {error}",
+            hint="mend the URL or install its driver",
         ) from None
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _configure)
-        event.listen(engine, "begin", _begin)
+        event.listen(engine, "begin", _begin_on_sqlite)
+    elif engine.dialect.name == "postgresql":
+        event.listen(engine, "begin", _begin_on_postgresql)
     return engine
+
+
+def without_password(url: str) -> str:
+    """Return a URL as it may be shown."""
+    return re.sub(r"(://[^/@:]*):.*@", r"\1:***@", url)
 
 
 def database_file(engine: Engine) -> Path | None:
@@ -54,7 +65,7 @@ def database_file(engine: Engine) -> Path | None:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """Open a transaction that only reads.
+    """Open a transaction that only reads, and sees one state of the database for as long as it lasts.
 
     Raises:
         IntegrityError: when the file isn't a database.
@@ -112,10 +123,22 @@ def _configure(connection: Any, _record: Any) -> None:
     cursor.close()
 
 
-def _begin(connection: Connection) -> None:
+def _begin_on_sqlite(connection: Connection) -> None:
     # A transaction that begins by reading and writes later can fail as "locked" without waiting.
-    write = connection.get_execution_options().get(_WRITE, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if _writes(connection) else "BEGIN")
+
+
+def _begin_on_postgresql(connection: Connection) -> None:
+    if not _writes(connection):
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        return
+    # One writer at a time, as on SQLite: what it has read stays true, and ids are in the order of commits.
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {BUSY_MILLISECONDS}")
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS})")
+
+
+def _writes(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get(_WRITE, False))
 
 
 @contextmanager
@@ -124,13 +147,25 @@ def _explained(engine: Engine) -> Iterator[None]:
         yield
     except exc.OperationalError as error:
         raise SettingsError(
-            f"the database {engine.url.render_as_string()} can't be used: {error.orig}",
+            f"the database {_shown(engine)} can't be used: {_first_line(error)}",
             hint="check that it exists, is writable and isn't held by another program",
         ) from error
+    except exc.IntegrityError:
+        raise
     except exc.DatabaseError as error:
-        if isinstance(error, exc.IntegrityError):
-            raise
+        if engine.dialect.name != "sqlite":
+            raise SettingsError(
+                f"the database {_shown(engine)} refuses: {_first_line(error)}",
+                hint="the user in the URL needs the right to make, read and write tables there",
+            ) from error
         raise IntegrityError(
-            f"the database {engine.url.render_as_string()} is damaged: {error.orig}",
-            hint="restore it from a copy",
+            f"the database {_shown(engine)} is damaged: {error.orig}", hint="restore it from a copy"
         ) from error
+
+
+def _shown(engine: Engine) -> str:
+    return engine.url.render_as_string()
+
+
+def _first_line(error: exc.DBAPIError) -> str:
+    return next(iter(str(error.orig).splitlines()), "")

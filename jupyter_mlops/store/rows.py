@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from jupyter_mlops.errors import UsageError
 from jupyter_mlops.records.base import Record, canonical_json, from_json
 from jupyter_mlops.records.dataset import DatasetVersion
 from jupyter_mlops.records.drift import DriftReport
 from jupyter_mlops.records.evaluation import Evaluation
-from jupyter_mlops.records.model import ModelVersion, Promotion
+from jupyter_mlops.records.model import ModelVersion, Promotion, Retirement
 from jupyter_mlops.records.run import Run, StageExecution
 from jupyter_mlops.records.serving import Deployment, Prediction
 
-SCHEMA = 1
+# The tables' version; each has a migration in migrations/versions.
+SCHEMA = 2
+# What the columns hold, in characters; a reference is a kind, a name and a version.
+LENGTHS = {"ref": 400, "kind": 40, "name": 255, "version": 100, "lookup": 255}
 KINDS: dict[str, type[Record]] = {
     "dataset": DatasetVersion,
     "deployment": Deployment,
@@ -19,6 +23,7 @@ KINDS: dict[str, type[Record]] = {
     "model": ModelVersion,
     "prediction": Prediction,
     "promotion": Promotion,
+    "retirement": Retirement,
     "run": Run,
     "stage": StageExecution,
 }
@@ -30,8 +35,18 @@ def decode(kind: str, body: str) -> Record:
 
 
 def row(ref: str, record: Record) -> dict[str, str]:
-    """Return the row of a record; column name to value."""
+    """Return the row of a record; column name to value.
+
+    Raises:
+        UsageError: when a name in it is longer than the tables take.
+    """
     name = record.ref
+    for what, value in {"name": name.name, "version": name.version, "lookup": record.lookup}.items():
+        if len(value) > LENGTHS[what]:
+            raise UsageError(
+                f"the {what} of a {name.kind} has {len(value)} characters: {value[:40]}…",
+                hint=f"it may have {LENGTHS[what]}",
+            )
     return {
         "ref": ref,
         "kind": name.kind,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import exc, select
+from sqlalchemy import func, select
 
 from jupyter_mlops.errors import IntegrityError, NotFoundError
 from jupyter_mlops.records.ref import Ref
@@ -13,7 +14,7 @@ from jupyter_mlops.store.database import reading, writing
 from jupyter_mlops.store.rows import KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from sqlalchemy.engine import Connection, Engine
 
@@ -21,31 +22,17 @@ if TYPE_CHECKING:
 
 # SQLite allows 999 variables in a statement of an old build.
 _BATCH = 500
+# So many names are looked through for one that comes close.
+_NEAR = 1000
 _rows = tables.records.c
+_kin = tables.record_parents.c
 
 
-class SqlLedger:
-    """Append records and find them again by reference, kind, lookup key or kinship.
+class Reading:
+    """The records as one transaction sees them; ``connection`` is None where there is no database yet."""
 
-    Reading a project that has no database yet finds nothing and makes nothing.
-    """
-
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-        self._ready = False
-
-    def append(self, *records: Record) -> None:
-        """Append records in one transaction: all of them or none; one that is already there changes nothing.
-
-        Raises:
-            IntegrityError: when a reference is taken by a record with another content.
-        """
-        self._write(records, strict=True)
-
-    def append_new(self, record: Record) -> Record:
-        """Append a record unless its reference is taken; return what is on record under it."""
-        self._write((record,), strict=False)
-        return self.get(str(record.ref))
+    def __init__(self, connection: Connection | None) -> None:
+        self._connection = connection
 
     def get(self, ref: str) -> Record:
         """Return the record ``kind/name[@version]``; the version may be a unique prefix, or missing for the newest.
@@ -59,20 +46,15 @@ class SqlLedger:
             raise NotFoundError.of("record", ref, (), hint="a reference is kind/name@version") from None
         if parsed.kind not in KINDS:
             raise NotFoundError.of("kind of record", parsed.kind, KINDS)
-        if not self._exists():
+        if self._connection is None:
             raise NotFoundError.of(parsed.kind, _short(parsed), ())
-        with reading(self.engine) as connection:
-            found = connection.execute(_select().where(_rows.ref == ref)).first()
-            if found is None:
-                found = _near_match(connection, parsed)
-        return _decode(found)
+        found = self._connection.execute(_select().where(_rows.ref == ref)).first()
+        return _decode(found or _near_match(self._connection, parsed))
 
     def find(
         self, kind: str, name: str | None = None, lookup: str | None = None, limit: int | None = None
     ) -> list[Record]:
         """Return the records of a kind, newest first, narrowed down by name and lookup key."""
-        if not self._exists():
-            return []
         query = _select().where(_rows.kind == kind).order_by(_rows.id.desc())
         if name is not None:
             query = query.where(_rows.name == name)
@@ -80,75 +62,111 @@ class SqlLedger:
             query = query.where(_rows.lookup == lookup)
         if limit is not None:
             query = query.limit(limit)
-        with reading(self.engine) as connection:
-            return [_decode(row) for row in connection.execute(query)]
+        return [_decode(row) for row in self._execute(query)]
 
-    def names(self, kind: str) -> list[str]:
-        """Return the names that records of a kind go by, sorted."""
-        if not self._exists():
-            return []
-        with reading(self.engine) as connection:
-            return _names(connection, kind)
+    def names(self, kind: str, limit: int | None = None) -> list[str]:
+        """Return the names that records of a kind go by, sorted; up to ``limit`` of them."""
+        return [row.name for row in self._execute(_names(kind).limit(limit))]
 
-    def parents(self, ref: str) -> list[Record]:
-        """Return the records that the record ``ref`` was made from, in its own order; what isn't on record is left out.
+    def among(self, refs: Iterable[str]) -> dict[str, Record]:
+        """Return those of the exact references ``refs`` that are on record, with their records."""
+        query = _select(_rows.ref)
+        return {
+            row.ref: _decode(row)
+            for batch in _batches(refs)
+            for row in self._execute(query.where(_rows.ref.in_(batch)))
+        }
+
+    def made_from(self, refs: Iterable[str], kinds: Iterable[str] = ()) -> list[tuple[str, Record]]:
+        """Return what was made from each of ``refs``, newest first, as pairs of such a reference and a record."""
+        query = _select(_rows.id, _kin.parent).join(tables.record_parents, _kin.child == _rows.ref)
+        wanted = list(kinds)
+        if wanted:
+            query = query.where(_rows.kind.in_(wanted))
+        found = [
+            row for batch in _batches(refs) for row in self._execute(query.where(_kin.parent.in_(batch)))
+        ]
+        return [(row.parent, _decode(row)) for row in sorted(found, key=lambda row: -row.id)]
+
+    def _execute(self, query: Any) -> Iterable[Any]:
+        return () if self._connection is None else self._connection.execute(query)
+
+
+class Writing(Reading):
+    """The records in a transaction that nobody else writes beside: what was read stays true until it ends."""
+
+    _connection: Connection
+
+    def append(self, *records: Record) -> None:
+        """Append records; one that is already there changes nothing.
 
         Raises:
-            NotFoundError: when ``ref`` itself isn't on record.
+            IntegrityError: when a reference is taken by a record with another content.
         """
-        wanted = self.get(ref).parents
-        with reading(self.engine) as connection:
-            among = [
-                row
-                for batch in _batches(wanted)
-                for row in connection.execute(_select(_rows.ref).where(_rows.ref.in_(batch)))
-            ]
-        found = {row.ref: _decode(row) for row in among}
-        return [found[parent] for parent in wanted if parent in found]
-
-    def children(self, ref: str, kind: str | None = None) -> list[Record]:
-        """Return the records made from the record ``ref``, newest first."""
-        if not self._exists():
-            return []
-        kin = tables.record_parents.c
-        query = _select().join(tables.record_parents, kin.child == _rows.ref).where(kin.parent == ref)
-        if kind is not None:
-            query = query.where(_rows.kind == kind)
-        with reading(self.engine) as connection:
-            return [_decode(row) for row in connection.execute(query.order_by(_rows.id.desc()))]
-
-    def _exists(self) -> bool:
-        self._ready = self._ready or tables.exist(self.engine)
-        return self._ready
-
-    def _write(self, records: Iterable[Record], *, strict: bool) -> None:
         fresh = {str(record.ref): record for record in records}
-        if not self._exists():
-            tables.create(self.engine)
-        try:
-            self._insert(fresh, strict=strict)
-        except exc.IntegrityError:
-            # Databases without SQLite's one-writer lock: another process took a reference since we looked.
-            self._insert(fresh, strict=strict)
+        taken = self._digests(fresh)
+        for ref, digest in taken.items():
+            if fresh[ref].digest() != digest:
+                raise IntegrityError(
+                    f"{ref} is already on record with another content",
+                    hint="records are never changed; use a new version",
+                )
+        self._insert({ref: record for ref, record in fresh.items() if ref not in taken})
 
-    def _insert(self, fresh: dict[str, Record], *, strict: bool) -> None:
+    def append_new(self, record: Record) -> Record:
+        """Append a record unless its reference is taken; return what is on record under it."""
+        ref = str(record.ref)
+        found = self.among((ref,))
+        if not found:
+            self._insert({ref: record})
+        return found.get(ref, record)
+
+    def _digests(self, refs: Iterable[str]) -> dict[str, str]:
+        query = select(_rows.ref, _rows.digest)
+        return {
+            row.ref: row.digest
+            for batch in _batches(refs)
+            for row in self._execute(query.where(_rows.ref.in_(batch)))
+        }
+
+    def _insert(self, records: dict[str, Record]) -> None:
+        kin = [
+            {"child": ref, "parent": parent}
+            for ref, record in records.items()
+            for parent in dict.fromkeys(record.parents)
+        ]
+        if records:
+            added = [rows.row(ref, record) for ref, record in records.items()]
+            self._connection.execute(tables.records.insert(), added)
+        if kin:
+            self._connection.execute(tables.record_parents.insert(), kin)
+
+
+class SqlLedger:
+    """Open the records for reading and for writing; reading where no database is finds nothing and makes nothing."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._ready = False
+
+    @contextmanager
+    def reading(self) -> Iterator[Reading]:
+        """Open a transaction that only reads."""
+        self._ready = self._ready or tables.exist(self.engine)
+        if not self._ready:
+            yield Reading(None)
+            return
+        with reading(self.engine) as connection:
+            yield Reading(connection)
+
+    @contextmanager
+    def writing(self) -> Iterator[Writing]:
+        """Open a transaction that writes, one at a time for all processes; all of it is kept when the block ends, or none."""
+        if not self._ready:
+            tables.create(self.engine)
+            self._ready = True
         with writing(self.engine) as connection:
-            taken = _digests(connection, fresh)
-            if strict:
-                _check_same(fresh, taken)
-            new = {ref: record for ref, record in fresh.items() if ref not in taken}
-            if not new:
-                return
-            connection.execute(
-                tables.records.insert(), [rows.row(ref, record) for ref, record in new.items()]
-            )
-            kin = [
-                {"child": ref, "parent": parent}
-                for ref, record in new.items()
-                for parent in dict.fromkeys(record.parents)
-            ]
-            if kin:
-                connection.execute(tables.record_parents.insert(), kin)
+            yield Writing(connection)
 
 
 def _select(*more: Any) -> Any:
@@ -159,33 +177,24 @@ def _decode(row: Any) -> Record:
     return rows.decode(row.kind, row.body)
 
 
-def _digests(connection: Connection, refs: Iterable[str]) -> dict[str, str]:
-    return {
-        row.ref: row.digest
-        for batch in _batches(refs)
-        for row in connection.execute(select(_rows.ref, _rows.digest).where(_rows.ref.in_(batch)))
-    }
-
-
-def _check_same(fresh: dict[str, Record], taken: dict[str, str]) -> None:
-    for ref, digest in taken.items():
-        if fresh[ref].digest() != digest:
-            raise IntegrityError(
-                f"{ref} is already on record with another content",
-                hint="records are never changed; use a new version",
-            )
+def _names(kind: str) -> Any:
+    """Step from one name to the next in the index: thousands of records of one name cost no more than one."""
+    first = select(func.min(_rows.name).label("name")).where(_rows.kind == kind).cte("names", recursive=True)
+    following = (
+        select(func.min(_rows.name)).where(_rows.kind == kind, _rows.name > first.c.name).scalar_subquery()
+    )
+    steps = first.union_all(select(following).where(first.c.name.is_not(None)))
+    return select(steps.c.name).where(steps.c.name.is_not(None)).order_by(steps.c.name)
 
 
 def _near_match(connection: Connection, ref: Ref) -> Any:
     """Find what ``ref`` may mean: the newest version where it names none, the one whose version begins so."""
-    same_name = select(_rows.kind, _rows.body, _rows.version).where(
-        _rows.kind == ref.kind, _rows.name == ref.name
-    )
+    same_name = _select(_rows.version).where(_rows.kind == ref.kind, _rows.name == ref.name)
     if not ref.version:
         newest = connection.execute(same_name.order_by(_rows.id.desc()).limit(1)).first()
         if newest is not None:
             return newest
-        raise NotFoundError.of(ref.kind, _short(ref), _names(connection, ref.kind))
+        raise NotFoundError.of(ref.kind, _short(ref), _near_names(connection, ref.kind))
     begins = _rows.version.startswith(ref.version, autoescape=True)
     # Model versions are numbers: 1 is not short for 12.
     matches = [
@@ -198,13 +207,11 @@ def _near_match(connection: Connection, ref: Ref) -> Any:
         raise NotFoundError(f"{_short(ref)} may be several: {several}", hint="give more of the version")
     newest_first = connection.execute(same_name.order_by(_rows.id.desc()).limit(20))
     versions = [f"{ref.name}@{row.version[:12]}" for row in newest_first]
-    raise NotFoundError.of(ref.kind, _short(ref), versions or _names(connection, ref.kind))
+    raise NotFoundError.of(ref.kind, _short(ref), versions or _near_names(connection, ref.kind))
 
 
-def _names(connection: Connection, kind: str) -> list[str]:
-    return list(
-        connection.scalars(select(_rows.name).where(_rows.kind == kind).distinct().order_by(_rows.name))
-    )
+def _near_names(connection: Connection, kind: str) -> list[str]:
+    return list(connection.scalars(_names(kind).limit(_NEAR)))
 
 
 def _short(ref: Ref) -> str:

@@ -1,22 +1,24 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jupyter_mlops.errors import IntegrityError, NotFoundError
+from jupyter_mlops.errors import IntegrityError, NotFoundError, UsageError
 from jupyter_mlops.records.dataset import Column, DatasetVersion
 from jupyter_mlops.records.evaluation import ConditionResult, Evaluation
 from jupyter_mlops.records.model import ModelVersion, Promotion, Signature
 from jupyter_mlops.records.run import Run, StageExecution
 from jupyter_mlops.records.serving import Deployment
-from jupyter_mlops.store.database import open_engine
+from jupyter_mlops.store import tables
+from jupyter_mlops.store.database import open_engine, writing
 from jupyter_mlops.store.ledger import KINDS, Ledger
 from jupyter_mlops.store.sql_ledger import SqlLedger
 
@@ -24,8 +26,17 @@ if TYPE_CHECKING:
     from jupyter_mlops.records.base import Record
 
 
+# How many times each of the eight writers writes; a hundred times as many take some minutes.
+WRITES = int(os.environ.get("JUPYTER_MLOPS_TEST_WRITES", "5"))
+
+
 @pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
+def ledger(store_url: str) -> Ledger:
+    return Ledger(store_url)
+
+
+@pytest.fixture
+def sqlite_ledger(tmp_path: Path) -> Ledger:
     return Ledger(f"sqlite:///{tmp_path}/state/mlops.db")
 
 
@@ -44,7 +55,8 @@ def model(version: int) -> ModelVersion:
     return ModelVersion(name="churn", version=version, bundle="b", signature=signature, mlflow_run="m")
 
 
-def test_reading_where_nothing_is_makes_nothing(ledger: Ledger, tmp_path: Path) -> None:
+def test_reading_where_nothing_is_makes_nothing(sqlite_ledger: Ledger, tmp_path: Path) -> None:
+    ledger = sqlite_ledger
     assert ledger.find("model") == []
     assert ledger.names("model") == []
     assert ledger.children("model/churn@1") == []
@@ -89,17 +101,22 @@ texts = st.text(st.characters(codec="utf-8", exclude_characters="@/\x00"), min_s
         unique_by=lambda record: str(record.ref),
     )
 )
-@settings(max_examples=25, deadline=None)
-def test_what_is_appended_is_got_back(records: list[DatasetVersion]) -> None:
-    with TemporaryDirectory() as folder:
-        ledger = Ledger(f"sqlite:///{folder}/l.db")
-        ledger.append(*records)
-        ledger.append(*records)
-        assert ledger.find("dataset") == records[::-1]
-        for record in records:
-            assert ledger.get(str(record.ref)) == record
-            for parent in record.parents:
-                assert record in ledger.children(parent)
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_is_appended_is_got_back(store_url: str, records: list[DatasetVersion]) -> None:
+    engine = open_engine(store_url)
+    tables.create(engine)
+    with writing(engine) as connection:
+        connection.execute(tables.records.delete())
+        connection.execute(tables.record_parents.delete())
+    ledger = Ledger(store_url)
+    ledger.append(*records)
+    ledger.append(*records)
+    assert ledger.find("dataset") == records[::-1]
+    assert ledger.names("dataset") == sorted({record.name for record in records})
+    for record in records:
+        assert ledger.get(str(record.ref)) == record
+        for parent in record.parents:
+            assert record in ledger.children(parent)
 
 
 def test_find_narrows_by_name_lookup_and_number(ledger: Ledger) -> None:
@@ -125,6 +142,46 @@ def test_the_same_again_changes_nothing_and_another_content_is_refused(ledger: L
         ledger.append(model(2), other)
     assert ledger.find("model") == [model(1)]  # all or none: version 2 came with the refused one
     assert ledger.append_new(other) == model(1)
+
+
+def test_many_are_asked_for_at_once(ledger: Ledger) -> None:
+    refs = [f"deployment/churn@{number}" for number in range(1200)]
+    made = [deployment(str(number), refs[number - 1]) for number in range(1200)]
+    ledger.append(*made)
+    wanted = [str(one.ref) for one in made]
+    with ledger.reading() as open_:
+        assert open_.among([*wanted, "run/gone"]) == dict(zip(wanted, made, strict=True))
+        pairs = open_.made_from(refs)
+        assert pairs == [(made[n].parents[0], made[n]) for n in reversed(range(1200))]
+        assert open_.made_from(refs, ["run"]) == []
+        assert open_.names("deployment", limit=2) == sorted(one.ref.name for one in made)[:2]
+
+
+def test_a_transaction_keeps_all_of_what_it_was_given_or_nothing(ledger: Ledger) -> None:
+    def broken_off() -> None:
+        with ledger.writing() as open_:
+            open_.append(model(1))
+            assert open_.get("model/churn@1") == model(1)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        broken_off()
+    assert ledger.find("model") == []
+
+
+def test_a_reader_sees_one_state(ledger: Ledger) -> None:
+    ledger.append(model(1))
+    with ledger.reading() as open_:
+        assert open_.find("model") == [model(1)]
+        ledger.append(model(2))
+        assert open_.find("model") == [model(1)]
+    assert len(ledger.find("model")) == 2
+
+
+def test_what_is_too_long_for_a_name_is_refused(ledger: Ledger) -> None:
+    with pytest.raises(UsageError, match="300 characters"):
+        ledger.append(model(1), dataset("a" * 64, name="n" * 300))
+    assert ledger.find("model") == []
 
 
 def test_parents_and_children(ledger: Ledger) -> None:
@@ -166,25 +223,41 @@ def test_a_miss_names_what_is_near(ledger: Ledger, ref: str, hint: str) -> None:
 
 WRITER = """
 import sys
+from jupyter_mlops.errors import IntegrityError
 from jupyter_mlops.records.serving import Deployment
 from jupyter_mlops.store.ledger import Ledger
-ledger = Ledger(sys.argv[1])
+
+def deployment(number, address="a"):
+    return Deployment(deployment_id=number, model="m", version=1, bundle="b", address=address)
+
+def next_free(me):
+    while True:
+        with ledger.reading() as open_:
+            number = sum(one.deployment_id.startswith("number-") for one in open_.find("deployment")) + 1
+        try:
+            return ledger.append(deployment(f"number-{number}", me))
+        except IntegrityError:
+            pass
+
+ledger, me, writes = Ledger(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 sys.stdin.readline()
-for number in range(20):
-    ledger.append(
-        Deployment(deployment_id=f"{sys.argv[2]}-{number}", model="m", version=1, bundle="b", address="a"),
-        Deployment(deployment_id=f"all-{number}", model="m", version=1, bundle="b", address="a"),
-    )
+for number in range(writes):
+    ledger.append(deployment(f"own-{me}-{number}"), deployment(f"all-{number}"))
+    print(ledger.append_new(deployment(f"first-{number}", me)).address)
+    next_free(me)
+    with ledger.writing() as open_:
+        counted = sum(one.deployment_id.startswith("counted-") for one in open_.find("deployment"))
+        open_.append(deployment(f"counted-{counted}", me))
 """
 
 
 @pytest.mark.slow
-def test_eight_processes_append_at_once_to_a_new_database(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/mlops.db"
+def test_eight_processes_write_at_once_to_a_new_database(store_url: str) -> None:
     writers = [
         subprocess.Popen(
-            [sys.executable, "-c", WRITER, url, str(number)],
+            [sys.executable, "-c", WRITER, store_url, str(number), str(WRITES)],
             stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -194,23 +267,37 @@ def test_eight_processes_append_at_once_to_a_new_database(tmp_path: Path) -> Non
         assert writer.stdin is not None
         writer.stdin.write("go\n")
         writer.stdin.flush()
-    errors = [writer.communicate()[1] for writer in writers]
-    assert errors == [""] * 8
-    refs = [str(record.ref) for record in Ledger(url).find("deployment")]
-    assert len(refs) == len(set(refs)) == 8 * 20 + 20
+    said = [writer.communicate() for writer in writers]
+    assert [errors for _, errors in said] == [""] * 8
+    found = [one for one in Ledger(store_url).find("deployment") if isinstance(one, Deployment)]
+    kinds = Counter(one.deployment_id.partition("-")[0] for one in found)
+    assert kinds == {
+        "own": 8 * WRITES,
+        "all": WRITES,
+        "first": WRITES,
+        "number": 8 * WRITES,
+        "counted": 8 * WRITES,
+    }
+    # Whoever came first was seen by all, and no number was given twice or left out.
+    assert len({answers for answers, _ in said}) == 1
+    numbers = sorted(int(one.deployment_id[7:]) for one in found if one.deployment_id.startswith("number-"))
+    assert numbers == list(range(1, 8 * WRITES + 1))
+    counted = [int(one.deployment_id[8:]) for one in found if one.deployment_id.startswith("counted-")]
+    assert counted == list(range(8 * WRITES))[::-1]
 
 
-def test_both_ways_to_a_sqlite_file_find_the_same(ledger: Ledger) -> None:
+def test_both_ways_to_a_sqlite_file_find_the_same(sqlite_ledger: Ledger) -> None:
+    ledger = sqlite_ledger
     ledger.append(deployment("a"), deployment("b", "deployment/churn@a"), dataset("c" * 64))
-    full = SqlLedger(open_engine(ledger.url))
-    for arguments in (("deployment",), ("deployment", "churn"), ("deployment", None, "", 1), ("model",)):
-        assert ledger.find(*arguments) == full.find(*arguments)
-    refs = [str(record.ref) for record in ledger.find("deployment")]
-    assert [ledger.get(ref) for ref in refs] == [full.get(ref) for ref in refs]
-    assert full.children("deployment/churn@a") == ledger.children("deployment/churn@a")
+    with SqlLedger(open_engine(ledger.url)).reading() as full:
+        for arguments in (("deployment",), ("deployment", "churn"), ("deployment", None, "", 1), ("model",)):
+            assert ledger.find(*arguments) == full.find(*arguments)
+        refs = [str(record.ref) for record in ledger.find("deployment")]
+        assert [ledger.get(ref) for ref in refs] == [full.get(ref) for ref in refs]
 
 
-def test_everyday_questions_load_no_sqlalchemy(ledger: Ledger) -> None:
+def test_everyday_questions_load_no_sqlalchemy(sqlite_ledger: Ledger) -> None:
+    ledger = sqlite_ledger
     ledger.append(deployment("a"))
     code = (
         "import sys\nfrom jupyter_mlops.store.ledger import Ledger\nfrom jupyter_mlops.records.run import Run\n"
@@ -218,4 +305,5 @@ def test_everyday_questions_load_no_sqlalchemy(ledger: Ledger) -> None:
         "assert ledger.find('deployment') and ledger.get('run/r')\nassert 'sqlalchemy' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code, ledger.url], check=True, timeout=60)
-    assert [str(record.ref) for record in SqlLedger(open_engine(ledger.url)).find("run")] == ["run/r"]
+    with SqlLedger(open_engine(ledger.url)).reading() as full:
+        assert [str(record.ref) for record in full.find("run")] == ["run/r"]
