@@ -1,4 +1,4 @@
-"""A model version: what MLflow's registry knows by number, with everything that made it."""
+"""A model version: its number, with everything that made it, and where it stands."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from jupyter_mlops.records.base import Record, Value
+from jupyter_mlops.records.provenance import Commit, Hardware
 from jupyter_mlops.records.ref import Ref
 
 
@@ -54,13 +55,16 @@ class ModelVersion(Record, frozen=True, kw_only=True):
     """Record a registered model version; ``bundle`` is the digest of what is served.
 
     ``params`` are the notebook's parameters, ``hyperparameters`` what the estimator says it was set to.
+    ``environment`` and ``curves`` are digests in the object store: the installed packages, and the figures logged step
+    by step. Of a version that a run made, commit, seeds and hardware are the run's.
+    ``mlflow_run`` is set where MLflow gave the number, as it did for versions of earlier days.
     """
 
     name: str
     version: int
     bundle: str
     signature: Signature
-    mlflow_run: str
+    mlflow_run: str = ""
     run_id: str = ""
     stage: str = ""
     datasets: tuple[str, ...] = ()
@@ -68,6 +72,10 @@ class ModelVersion(Record, frozen=True, kw_only=True):
     metrics: dict[str, float] = msgspec.field(default_factory=dict)
     params: dict[str, Any] = msgspec.field(default_factory=dict)
     hyperparameters: dict[str, Any] = msgspec.field(default_factory=dict)
+    curves: str = ""
+    environment: str = ""
+    commit: Commit | None = None
+    hardware: Hardware | None = None
 
     @property
     def ref(self) -> Ref:
@@ -79,6 +87,7 @@ class Promotion(Record, frozen=True, kw_only=True):
     """Record that an alias was moved; ``previous`` is the version it pointed at before, if any.
 
     ``override`` when a gate said no and the ``reason`` outweighed it; ``rollback`` when it went back.
+    ``authority`` says who had the alias then: where it was MLflow's, the record alone doesn't say where it pointed.
     """
 
     name: str
@@ -88,8 +97,23 @@ class Promotion(Record, frozen=True, kw_only=True):
     reason: str = ""
     override: bool = False
     rollback: bool = False
+    authority: Literal["mlflow", "ledger"] = "mlflow"
 
     @property
     def ref(self) -> Ref:
         """``promotion/<name>.<alias>@<time>``."""
         return Ref("promotion", f"{self.name}.{self.alias}", self.created_at)
+
+
+class Retirement(Record, frozen=True, kw_only=True):
+    """Record that a version is out of use: its stage ran again, or failed after it; or ``gc`` took its bundle away."""
+
+    name: str
+    version: int
+    cause: Literal["superseded", "failed", "collected"]
+    reason: str = ""
+
+    @property
+    def ref(self) -> Ref:
+        """``retirement/<name>.<number>@<cause>``."""
+        return Ref("retirement", f"{self.name}.{self.version}", self.cause)
