@@ -119,6 +119,13 @@ class IntegrityError(MlopsError):
     exit_code = 1
 
 
+class StorageError(MlopsError):
+    """Where contents are kept there is no room, no answer, or no permission."""
+
+    code = "MLO421"
+    exit_code = 1
+
+
 class GateError(MlopsError):
     """A gate's conditions can't be understood."""
 

@@ -19,7 +19,7 @@ import msgspec
 from jupyter_mlops.errors import DataError, IntegrityError, NotFoundError
 from jupyter_mlops.records.base import canonical_json, from_json
 from jupyter_mlops.records.model import Manifest
-from jupyter_mlops.store.files import sync_folder
+from jupyter_mlops.store.files import sync_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,13 +93,13 @@ class Bundles:
                     target.flush()
                     os.fchmod(target.fileno(), 0o444)
                     os.fsync(target.fileno())
-            sync_folder(temporary)
+            sync_file(temporary)
             temporary.rename(self.folder / digest)
         except OSError:
             shutil.rmtree(temporary, ignore_errors=True)
             if not (self.folder / digest).is_dir():  # else another process was first with the same content
                 raise
-        sync_folder(self.folder)
+        sync_file(self.folder)
 
 
 def load_folder(folder: Path) -> Bundle:

@@ -1,66 +1,104 @@
-"""The content-addressed store: each content once, under its SHA-256."""
+"""The content-addressed store: each content once, under its SHA-256, in a folder or beyond it in an object store."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.errors import IntegrityError, NotFoundError
-from jupyter_mlops.store.files import copy_hashing, hash_file, sync_folder
+from jupyter_mlops.store.batch import Batch
+from jupyter_mlops.store.copying import silent
+from jupyter_mlops.store.files import hash_file, sync_file, write_atomic
+from jupyter_mlops.store.folder import GRACE_SECONDS, READ_ONLY, Folder, is_digest
 
 if TYPE_CHECKING:
-    from typing import BinaryIO
+    from collections.abc import Iterable, Iterator
 
-READ_ONLY = 0o444
-# Smaller contents are hashed sooner than remembered.
-LARGE = 1 << 20
+    from jupyter_mlops.store.copying import Progress
+
 # A disk does one at a time.
 _syncs = ThreadPoolExecutor(1, "sync")
 
 
 class Objects:
-    """Keep contents as read-only files ``<folder>/<first two hex digits>/<sha256>``.
+    """Keep contents, each under its SHA-256 as hex.
 
-    A content gets its final name only when all of it is on disk, so a file under a final name is whole.
+    Args:
+        folder: where they are, as read-only files; with a ``url`` only those that were used here, as copies.
+        url: where they are instead, as fsspec names places: ``s3://bucket/prefix``.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, url: str = "") -> None:
         self.folder = folder
+        self.url = url
+        self._local = Folder(folder)
         self._syncing: list[Future[None]] = []
 
-    def put_bytes(self, data: bytes) -> str:
-        """Keep ``data``; return its SHA-256 as hex."""
-        digest = hashlib.sha256(data).hexdigest()
-        if self.has(digest):
-            return digest
-        temporary = self._temporary()
-        with temporary.open("xb") as target:
-            target.write(data)
-            return self._adopt(target, temporary, digest)
+    def __reduce__(self) -> tuple[type[Objects], tuple[Path, str]]:
+        """Travel to another process as the place alone."""
+        return type(self), (self.folder, self.url)
 
-    def put_file(self, path: Path, *, digest: str = "") -> str:
-        """Keep a copy of a file's content; return its SHA-256 as hex.
-
-        ``digest``, where the caller knows it, saves reading the file of a content that is here already. A file
-        that changes meanwhile is kept as it was read: what is returned is always the digest of the copy.
+    @contextmanager
+    def batch(self) -> Iterator[Batch]:
+        """Give a batch to put contents into; they are in the store, durably, when the block has ended.
 
         Raises:
-            OSError: when the file can't be read.
+            StorageError: when there is no room for them, or the object store doesn't answer.
         """
-        known = digest or hash_file(path)
-        if self.has(known):
-            return known
-        temporary = self._temporary()
+        batch = Batch(self._local)
         try:
-            with path.open("rb") as stream, temporary.open("xb") as target:
-                return self._adopt(target, temporary, copy_hashing(stream, target))
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
+            yield batch
+            batch.finish()
+        finally:
+            batch.drop()
+
+    def put_bytes(self, data: bytes) -> str:
+        """Keep ``data``; return its SHA-256 as hex.
+
+        Raises:
+            StorageError: when there is no room for it, or the object store doesn't answer.
+        """
+        with self.batch() as batch:
+            return batch.put_bytes(data)
+
+    def put_file(self, path: Path, *, digest: str = "", progress: Progress = silent) -> str:
+        """Keep a copy of a file's content; return its SHA-256 as hex.
+
+        A large file that was broken off is gone on with where it was.
+
+        Args:
+            path: the file.
+            digest: what its content is, where the caller knows: one that is here already isn't read then.
+            progress: is told how many bytes more are done; they add up to the file's size.
+
+        Raises:
+            DataError: when it is no file (a folder, a pipe, a device), or was written to while it was read.
+            StorageError: when there is no room for it, or the object store doesn't answer.
+            OSError: when it can't be read.
+        """
+        if is_digest(digest) and self._local.freshen(digest):
+            progress(path.stat().st_size)
+            return digest
+        with self.batch() as batch:
+            return batch.put_file(path, progress=progress)
+
+    def put_many(self, paths: Iterable[Path], *, progress: Progress = silent) -> list[str]:
+        """Keep copies of many files' contents; return their SHA-256 in the same order.
+
+        Args:
+            paths: the files.
+            progress: is told how many bytes more are done; they add up to the files' sizes.
+
+        Raises:
+            DataError: when one is no file, or was written to while it was read.
+            StorageError: when there is no room for them, or the object store doesn't answer.
+            OSError: when one can't be read.
+        """
+        with self.batch() as batch:
+            return [batch.put_file(path, progress=progress) for path in paths]
 
     def adopt(self, path: Path) -> str:
         """Keep a file itself, which nobody writes to any more; return its SHA-256 as hex.
@@ -72,19 +110,22 @@ class Objects:
             OSError: when the file can't be read.
         """
         digest = hash_file(path)
-        if self.has(digest):
+        if self._local.freshen(digest):
             return digest
-        place = self._place(digest)
-        place.parent.mkdir(parents=True, exist_ok=True)
+        place = self._local.make_place(digest)
         path.chmod(READ_ONLY)
         try:
             place.hardlink_to(path)
         except FileExistsError:
             return digest
         except OSError:  # another file system, or one without links
-            return self.put_file(path, digest=digest)
-        self._syncing.append(_syncs.submit(_sync, place))
+            return self.put_file(path)
+        self._syncing.append(_syncs.submit(self._sync, place))
         return digest
+
+    def _sync(self, place: Path) -> None:
+        sync_file(place)
+        self._local.sync_names([place])
 
     def settle(self) -> None:
         """Wait until what was adopted is on disk.
@@ -97,7 +138,7 @@ class Objects:
 
     def has(self, digest: str) -> bool:
         """Say whether the content is here."""
-        return self._place(digest).is_file()
+        return self._local.has(digest)
 
     def path(self, digest: str) -> Path:
         """Return the file that holds the content; it is read-only and must stay as it is.
@@ -105,13 +146,12 @@ class Objects:
         Raises:
             NotFoundError: when there is no such content.
         """
-        place = self._place(digest)
-        if not place.is_file():
+        if not self._local.has(digest):
             raise NotFoundError(
                 f"no stored content {digest[:12]} under {self.folder}",
                 hint="record it again, or restore the folder",
             )
-        return place
+        return self._local.place(digest)
 
     def read(self, digest: str) -> bytes:
         """Return the content, checked against its name.
@@ -141,51 +181,38 @@ class Objects:
         Raises:
             IntegrityError: when the file is no longer what its name says.
         """
-        place = self._place(digest)
-        if not place.is_file():
+        if not self._local.has(digest):
             return False
-        note = self.folder / "verified" / digest
-        state = _state(place)
-        large = place.stat().st_size >= LARGE
-        if not (large and note.is_file() and note.read_text(encoding="ascii") == state):
+        whole = self._local.known_whole(digest)
+        if not whole:
             self.verify(digest)
-            if large:
-                note.parent.mkdir(exist_ok=True)
-                # Half a note says nothing true, so that the content is hashed once more: no harm in it.
-                note.write_text(state, encoding="ascii")
+        if not self._local.freshen(digest):
+            return False
+        if not (whole and self._local.known_whole(digest)):
+            self._local.note_whole(digest)
         return True
 
-    def _place(self, digest: str) -> Path:
-        return self.folder / digest[:2] / digest
+    def digests(self) -> dict[str, int]:
+        """Return the digest of every stored content, with its size in bytes."""
+        return dict(self._local.digests())
 
-    def _temporary(self) -> Path:
-        folder = self.folder / "incoming"
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder / uuid.uuid4().hex
+    def delete(self, digest: str, *, grace: float = GRACE_SECONDS) -> int:
+        """Take a content out of the store; return the bytes that are free now.
 
-    def _adopt(self, target: BinaryIO, temporary: Path, digest: str) -> str:
-        target.flush()
-        os.fchmod(target.fileno(), READ_ONLY)
-        os.fsync(target.fileno())
-        place = self._place(digest)
-        place.parent.mkdir(exist_ok=True)
-        temporary.replace(place)
-        sync_folder(place.parent)
-        return digest
+        One that was put less than ``grace`` seconds ago stays: whoever put it may not have it on record yet.
+        """
+        return self._local.delete(digest, grace=grace) if is_digest(digest) else 0
 
+    def put_signature(self, digest: str, signature: bytes) -> None:
+        """Keep what proves who put a content, beside it."""
+        write_atomic(self._local.signature(digest), signature)
 
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    sync_folder(path.parent)
-
-
-def _state(path: Path) -> str:
-    state = path.stat()
-    return f"{state.st_size} {state.st_mtime_ns} {state.st_ino}"
+    def signature(self, digest: str) -> bytes | None:
+        """Return what ``put_signature`` has kept, if anything."""
+        try:
+            return self._local.signature(digest).read_bytes()
+        except FileNotFoundError:
+            return None
 
 
 def _compare(actual: str, expected: str) -> None:

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jupyter_mlops.errors import IntegrityError, NotFoundError
+from jupyter_mlops.store.copying import BLOCK
 from jupyter_mlops.store.objects import Objects
 
 
@@ -64,24 +65,21 @@ def test_a_missing_file_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_writer_killed_half_way_leaves_no_half_content(tmp_path: Path) -> None:
-    # The copy reads from a pipe that we stop feeding, so the kill falls in its middle for certain.
+    # It kills itself after the first of three blocks, so the kill falls in the middle for certain.
     code = (
-        "import sys; from pathlib import Path; from jupyter_mlops.store.objects import Objects;"
-        "Objects(Path(sys.argv[1])).put_file(Path(sys.argv[2]), digest='0' * 64)"
+        "import os, signal, sys; from pathlib import Path; from jupyter_mlops.store.objects import Objects;"
+        "kill = lambda _: os.kill(os.getpid(), signal.SIGKILL);"
+        "Objects(Path(sys.argv[1])).put_file(Path(sys.argv[2]), progress=kill)"
     )
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    writer = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "objects"), str(pipe)])
-    with pipe.open("wb", buffering=0) as feed:
-        for _ in range(40):  # a pipe holds 64 KiB: most of this has been read when the loop is over
-            feed.write(b"x" * 65536)
-        writer.send_signal(signal.SIGKILL)
-        assert writer.wait() == -signal.SIGKILL
+    source = tmp_path / "source"
+    source.write_bytes(b"x" * (2 * BLOCK + 1))
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "objects"), str(source)], check=False)
+    assert done.returncode == -signal.SIGKILL
     left = [path for path in (tmp_path / "objects").rglob("*") if path.is_file()]
     assert [path.parent.name for path in left] == ["incoming"]
     objects = Objects(tmp_path / "objects")
-    digest = objects.put_bytes(b"x" * 65536 * 40)
-    objects.verify(digest)
+    objects.verify(objects.put_file(source))
+    assert not list((tmp_path / "objects" / "incoming").iterdir())
 
 
 def test_a_large_content_is_hashed_again_only_when_it_was_touched(tmp_path: Path) -> None:
