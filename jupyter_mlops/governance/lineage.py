@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.records.base import Record, Value, to_builtins
 from jupyter_mlops.records.ref import Ref
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 # The order of a chain, from what a client saw back to the data.
 ORDER = ("prediction", "deployment", "model", "evaluation", "promotion", "drift", "run", "stage", "dataset")
@@ -54,53 +53,55 @@ class Lineage(Value, frozen=True, kw_only=True):
 def trace(
     start: Record,
     *,
-    get: Callable[[str], Record | None],
-    sources: Callable[[Record], Iterable[str]],
-    judgements: Callable[[Record], Iterable[Record]],
+    sources: Callable[[Sequence[Record]], Mapping[str, Iterable[str]]],
+    fetch: Callable[[Iterable[str]], Mapping[str, Record]],
+    judgements: Callable[[Sequence[Record]], Iterable[tuple[str, Record]]],
 ) -> Lineage:
-    """Walk from ``start`` to everything it was made from.
+    """Walk from ``start`` to everything it was made from; each question is asked once for all records of a step.
 
     Args:
         start: the record asked for.
-        get: gives the record of a reference, None where it isn't on record.
-        sources: gives the references that a record was made from.
-        judgements: gives the records that judge one: gates, promotions.
+        sources: gives for each record, by its reference, the references that it was made from.
+        fetch: gives those of the references that are on record.
+        judgements: gives the records that judge some of these (gates, promotions), each with the judged reference.
     """
     nodes, edges = {str(start.ref): _node(start)}, set()
-    waiting = deque([start])
-    while waiting:
-        record = waiting.popleft()
-        here = str(record.ref)
-        found: list[tuple[str, Record | None]] = [(ref, get(ref)) for ref in sources(record)]
-        for ref, source in found:
-            name = str(source.ref) if source is not None else ref
-            edges.add((name, here))
-            if name not in nodes:
-                nodes[name] = _node(source) if source is not None else _missing(ref)
-                if source is not None:
-                    waiting.append(source)
-        for judgement in judgements(record):
-            name = str(judgement.ref)
-            edges.add((here, name))
-            if name not in nodes:
-                nodes[name] = _node(judgement)
-                waiting.append(judgement)
+    step: Sequence[Record] = (start,)
+    while step:
+        behind = {here: list(refs) for here, refs in sources(step).items()}
+        known = fetch(dict.fromkeys(ref for refs in behind.values() for ref in refs if ref not in nodes))
+        judged = list(judgements(step))
+        for here, refs in behind.items():
+            edges.update((ref, here) for ref in refs)
+            nodes.update((ref, _missing(ref)) for ref in refs if ref not in nodes and ref not in known)
+        edges.update((here, str(record.ref)) for here, record in judged)
+        step = _added(nodes, [*known.values(), *(record for _, record in judged)])
     return _lineage(str(start.ref), nodes, edges)
 
 
-def trace_downstream(start: Record, *, children: Callable[[Record], Iterable[Record]]) -> Lineage:
-    """Walk from ``start`` to everything that was made from it."""
+def trace_downstream(
+    start: Record, *, children: Callable[[Sequence[Record]], Iterable[tuple[str, Record]]]
+) -> Lineage:
+    """Walk from ``start`` to everything that was made from it.
+
+    Args:
+        start: the record asked for.
+        children: gives what was made from some records, each with the reference that it was made from.
+    """
     nodes, edges = {str(start.ref): _node(start)}, set()
-    waiting = deque([start])
-    while waiting:
-        record = waiting.popleft()
-        for child in children(record):
-            name = str(child.ref)
-            edges.add((str(record.ref), name))
-            if name not in nodes:
-                nodes[name] = _node(child)
-                waiting.append(child)
+    step: Sequence[Record] = (start,)
+    while step:
+        made = list(children(step))
+        edges.update((here, str(child.ref)) for here, child in made)
+        step = _added(nodes, (child for _, child in made))
     return _lineage(str(start.ref), nodes, edges, downstream=True)
+
+
+def _added(nodes: dict[str, Node], records: Iterable[Record]) -> list[Record]:
+    """Add a node for each record that has none; return those records."""
+    fresh = {str(record.ref): record for record in records if str(record.ref) not in nodes}
+    nodes.update((ref, _node(record)) for ref, record in fresh.items())
+    return list(fresh.values())
 
 
 def _lineage(

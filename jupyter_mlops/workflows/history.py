@@ -18,13 +18,18 @@ from jupyter_mlops.store.predictions import PredictionLog
 from jupyter_mlops.workflows.serve import PREDICTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from jupyter_mlops.records.base import Record
     from jupyter_mlops.settings import Settings
-    from jupyter_mlops.store.ledger import Ledger
+    from jupyter_mlops.store.sql_ledger import Reading
 
+# What says something about a model version, without being made of it.
+JUDGEMENTS = ("evaluation", "promotion")
 _SHORTEST_PREFIX = 8
+_NEAR = 50
+# More often a stage isn't executed in one run.
+_ATTEMPTS = 20
 FORMS = "give a prediction's or run's id, model/3, model@champion, or dataset@version"
 
 
@@ -40,12 +45,13 @@ def lineage(settings: Settings, text: str, *, downstream: bool = False) -> Linea
     Raises:
         NotFoundError: when it isn't on record; names what is near.
     """
-    history = _History(settings)
-    start = history.find(text)
-    if downstream:
-        return trace_downstream(start, children=history.children)
-    sources = history.sources_of_start if isinstance(start, Run) else history.sources
-    return trace(start, get=history.get, sources=sources, judgements=history.judgements)
+    with open_store(settings).ledger.reading() as records:
+        history = _History(settings, records)
+        start = history.find(text)
+        if downstream:
+            return trace_downstream(start, children=history.children)
+        history.start = start
+        return trace(start, sources=history.sources, fetch=records.among, judgements=history.judgements)
 
 
 def shown(chain: Lineage, form: str) -> str:
@@ -59,13 +65,14 @@ def open_lineage(settings: Settings, chain: Lineage) -> list[dict[str, Any]]:
 
 
 class _History:
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, records: Reading) -> None:
         self._settings = settings
-        self._ledger: Ledger = open_store(settings).ledger
+        self._records = records
+        self.start: Record | None = None
 
     def get(self, ref: str) -> Record | None:
         try:
-            return self._ledger.get(ref)
+            return self._records.get(ref)
         except NotFoundError:
             return None
 
@@ -120,56 +127,69 @@ class _History:
             log.close()
 
     def _known(self) -> list[str]:
-        models = [f"{r.name}/{r.version}" for r in self._ledger.find("model") if isinstance(r, ModelVersion)]
+        found = self._records.find
+        models = [f"{record.ref.name}/{record.ref.version}" for record in found("model", limit=_NEAR)]
         datasets = [
-            f"{record.ref.name}@{record.ref.version[:12]}"
-            for record in self._ledger.find("dataset", limit=50)
+            f"{record.ref.name}@{record.ref.version[:12]}" for record in found("dataset", limit=_NEAR)
         ]
-        return [*models, *datasets, *(record.ref.name for record in self._ledger.find("run", limit=50))]
+        return [*models, *datasets, *(record.ref.name for record in found("run", limit=_NEAR))]
 
-    def sources(self, record: Record) -> list[str]:
-        """Return the references that ``record`` was made from: its parents, and what its own fields name."""
+    def sources(self, records: Sequence[Record]) -> dict[str, list[str]]:
+        """Return for each record the references that it was made from: its parents, and what its own fields name."""
+        models = [record for record in records if isinstance(record, ModelVersion)]
+        stages = self._stages_of(models)
+        return {
+            ref: list(dict.fromkeys([*self._sources(record), *stages.get(ref, ())]))
+            for record in records
+            for ref in [str(record.ref)]
+        }
+
+    def judgements(self, records: Sequence[Record]) -> list[tuple[str, Record]]:
+        """Return the gates and promotions of the model versions among the records, oldest first."""
+        models = {str(record.ref): record for record in records if isinstance(record, ModelVersion)}
+        made = self._records.made_from(models, JUDGEMENTS) if models else []
+        judged = [(ref, child) for ref, child in made if _judges(child, models[ref])]
+        return sorted(judged, key=lambda pair: pair[1].created_at)
+
+    def children(self, records: Sequence[Record]) -> list[tuple[str, Record]]:
+        """Return what was made from the records; predictions are left out, they are in the log by the thousand."""
+        return self._records.made_from(str(record.ref) for record in records)
+
+    def _sources(self, record: Record) -> list[str]:
         found = [ref for ref in record.parents if not _compared_with(record, ref)]
         if isinstance(record, Prediction):
             found.append(f"deployment/{record.deployment}")
         elif isinstance(record, Deployment):
             found.append(f"model/{record.model}@{record.version}")
         elif isinstance(record, ModelVersion):
-            found += self._sources_of_model(record)
+            found += [name if name.startswith("dataset/") else f"dataset/{name}" for name in record.datasets]
+            found += [f"run/{record.run_id}"] if record.run_id else []
         elif isinstance(record, StageExecution):
             found += [f"dataset/{one.name}@{one.version}" for one in record.datasets]
-        elif isinstance(record, Run):
+        elif isinstance(record, Run) and record is not self.start:
             # Of a run that a model came from only the stages behind that model matter; they hang on the model's stage.
             found = [ref for ref in found if not ref.startswith("stage/")]
-        return list(dict.fromkeys(found))
-
-    def sources_of_start(self, record: Record) -> list[str]:
-        """Return likewise, with all of a run's stages: the run itself was asked for."""
-        return list(dict.fromkeys((*record.parents, *self.sources(record))))
-
-    def judgements(self, record: Record) -> list[Record]:
-        """Return the gates and promotions of a model version, oldest first."""
-        if not isinstance(record, ModelVersion):
-            return []
-        made = [child for child in self._ledger.children(str(record.ref)) if _judges(child, record)]
-        return sorted(made, key=lambda child: child.created_at)
-
-    def children(self, record: Record) -> list[Record]:
-        """Return what was made from ``record``; predictions are left out, they are in the log by the thousand."""
-        return self._ledger.children(str(record.ref))
-
-    def _sources_of_model(self, model: ModelVersion) -> list[str]:
-        found = [name if name.startswith("dataset/") else f"dataset/{name}" for name in model.datasets]
-        if model.run_id:
-            found += [f"run/{model.run_id}", *self._stage_of(model)]
         return found
 
-    def _stage_of(self, model: ModelVersion) -> list[str]:
-        run = self.get(f"run/{model.run_id}")
-        # A run that was killed has no record, but the stages it finished have.
-        made = run.parents if isinstance(run, Run) else [str(one.ref) for one in self._ledger.find("stage")]
-        ending = f".{model.stage}@{model.run_id}"
-        return [ref for ref in made if ref.startswith("stage/") and f"{ending}." in f"{ref}."]
+    def _stages_of(self, models: Sequence[ModelVersion]) -> dict[str, list[str]]:
+        """Return for each model, by its reference, the executions of the stage that logged it."""
+        made_in = {str(model.ref): model for model in models if model.run_id}
+        runs = self._records.among(f"run/{model.run_id}" for model in made_in.values())
+        found = {}
+        for ref, model in made_in.items():
+            run = runs.get(f"run/{model.run_id}")
+            # A run that was killed has no record, but the stages it finished have.
+            made = run.parents if run is not None else self._finished(model.stage, model.run_id)
+            ending = f".{model.stage}@{model.run_id}"
+            found[ref] = [one for one in made if one.startswith("stage/") and f"{ending}." in f"{one}."]
+        return found
+
+    def _finished(self, stage: str, run_id: str) -> list[str]:
+        names = [name for name in self._records.names("stage") if name.endswith(f".{stage}")]
+        tries = ["", *(f".{attempt}" for attempt in range(2, _ATTEMPTS))]
+        return list(
+            self._records.among(f"stage/{name}@{run_id}{attempt}" for name in names for attempt in tries)
+        )
 
 
 def _compared_with(record: Record, ref: str) -> bool:

@@ -23,9 +23,11 @@ def walk(start: Record, *records: Record, judgements: tuple[Record, ...] = ()) -
     known = {str(record.ref): record for record in records}
     return trace(
         start,
-        get=known.get,
-        sources=lambda record: record.parents,
-        judgements=lambda record: [one for one in judgements if str(record.ref) in one.parents],
+        fetch=lambda refs: {ref: known[ref] for ref in refs if ref in known},
+        sources=lambda step: {str(record.ref): record.parents for record in step},
+        judgements=lambda step: [
+            (str(record.ref), one) for record in step for one in judgements if str(record.ref) in one.parents
+        ],
     )
 
 
@@ -62,7 +64,10 @@ def test_judgements_hang_on_what_they_judge() -> None:
 def test_downstream_walks_the_other_way() -> None:
     a, b, c = dataset("a"), dataset("b", "dataset/a@v"), dataset("c", "dataset/b@v")
     made = {"dataset/a@v": [b], "dataset/b@v": [c], "dataset/c@v": []}
-    chain = trace_downstream(a, children=lambda record: made[str(record.ref)])
+    chain = trace_downstream(
+        a,
+        children=lambda step: [(str(one.ref), child) for one in step for child in made[str(one.ref)]],
+    )
     assert {node.ref for node in chain.nodes} == {f"dataset/{name}@v" for name in "abc"}
     lines = lineage_text.text(chain).splitlines()
     assert [line.strip("└─ ")[:9] for line in lines] == ["dataset a", "dataset b", "dataset c"]
