@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from jupyter_mlops.records.model import ModelVersion
@@ -18,15 +18,23 @@ __all__ = ["dashboard", "dataset", "log_metrics", "log_model"]
 __version__ = "0.1.0"
 
 
-def dataset(name: str, source: Any) -> Path:
-    """Record ``source`` (a path or a DataFrame) as a version of dataset ``name``; return the path of that content.
+def dataset(name: str, source: Any, *, query: str = "", derived_from: Sequence[str] | None = None) -> Path:
+    """Record ``source`` as a version of dataset ``name``; return the path of exactly that content.
+
+    Args:
+        name: the dataset's name.
+        source: a file, a folder, a ``.dvc`` file, a URL (``s3://``, ``https://``, ...) or a DataFrame; with ``query``
+            the URL of a database as SQLAlchemy writes it.
+        query: what to ask the database.
+        derived_from: the dataset versions that it was made from, as ``"churn"`` or ``"churn@4f2a"``; default: for a
+            DataFrame what was recorded before it, for anything else none.
 
     Raises:
-        DataError: when the file is missing or can't be read.
+        DataError: when the source is missing or can't be read.
     """
     from jupyter_mlops.workflows import record
 
-    return record.dataset(name, source)
+    return record.dataset(name, source, query=query, derived_from=derived_from)
 
 
 def log_model(
@@ -51,16 +59,24 @@ def log_model(
     Raises:
         DataError: when the model can't be pickled or predicts nothing for the example.
     """
+    from jupyter_mlops.workflows import register
+
+    return register.log_model(model, name, example=example, test=test, sensitive=sensitive, metrics=metrics)
+
+
+def log_metrics(metrics: Mapping[str, float], step: int | None = None) -> None:
+    """Keep figures with the run that is under way, or with the model that is logged next.
+
+    Args:
+        metrics: name to value.
+        step: the epoch, batch or whatever they are to be drawn over; without one the last value is kept.
+
+    Raises:
+        DataError: when a figure is not a number, or the step not a whole one.
+    """
     from jupyter_mlops.workflows import record
 
-    return record.log_model(model, name, example=example, test=test, sensitive=sensitive, metrics=metrics)
-
-
-def log_metrics(metrics: Mapping[str, float]) -> None:
-    """Keep figures with the run that is under way."""
-    from jupyter_mlops.workflows import record
-
-    record.log_metrics(metrics)
+    record.log_metrics(metrics, step)
 
 
 def dashboard() -> None:

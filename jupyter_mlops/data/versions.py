@@ -4,44 +4,110 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from jupyter_mlops.data.frames import TABLES, read_frame, write_parquet
+from jupyter_mlops.data import folders, keeping, sources
+from jupyter_mlops.data.frames import read_frame
+from jupyter_mlops.data.sources import FRAME
 from jupyter_mlops.errors import DataError, IntegrityError, NotFoundError
-from jupyter_mlops.records.dataset import Column, DatasetVersion
+from jupyter_mlops.records.dataset import DatasetVersion
 from jupyter_mlops.store import stamp
 from jupyter_mlops.store.files import copy_hashing, hash_file, replacing
 from jupyter_mlops.store.names import check_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import pandas as pd
 
     from jupyter_mlops.store.opened import Store
 
-FRAME = "frame"
+
+def _unheard(_size: int) -> None:
+    """Tell nobody."""
 
 
 def add(
-    store: Store, name: str, source: str | Path | pd.DataFrame, *, clock: Callable[[], str] = stamp.now
+    store: Store,
+    name: str,
+    source: str | Path | pd.DataFrame,
+    *,
+    query: str = "",
+    parents: Sequence[str] = (),
+    clock: Callable[[], str] = stamp.now,
+    progress: Callable[[int], None] = _unheard,
 ) -> DatasetVersion:
-    """Record a file or a frame as a version of dataset ``name``; the same content again is the same version.
+    """Record a file, a folder or a frame as a version of dataset ``name``; the same content again is the same version.
 
     Args:
         store: the project's store.
         name: the dataset's name.
-        source: a file of any format (tables get a schema and a profile), or a frame (kept as Parquet).
+        source: a file of any format (tables get a schema and a profile), a folder, a ``.dvc`` file, a URL that fsspec
+            knows, or a frame (kept as Parquet); with ``query`` the URL of a database.
+        query: what the database is asked; its answer is kept as a frame is.
+        parents: the references of the dataset versions that it was made from.
         clock: gives the time of the record.
+        progress: is told the size of what was dealt with, in bytes, piece by piece.
 
     Raises:
-        DataError: when the file is missing or can't be read as what its suffix says.
+        DataError: when the source is missing or can't be read as what its suffix says.
         UsageError: when the name can't name a dataset.
     """
     check_name("dataset", name)
-    if isinstance(source, str | os.PathLike):
-        return _add_file(store, name, _existing_file(Path(source)), clock)
-    return _add_frame(store, name, source, clock)
+    found = known(store, name, source)
+    if found is not None:
+        return found
+    scratch = store.settings.state / "fetched"
+    with sources.opened(
+        source, query=query, root=store.settings.root, scratch=scratch, progress=progress
+    ) as given:
+        kept = keeping.keep(store.objects, given, progress)
+        found = _on_record(store, name, kept.version)
+        described = {} if found else kept.describe()
+    if found is not None:
+        return found
+    version = DatasetVersion(
+        name=name,
+        version=kept.version,
+        source=given.label,
+        query=given.query,
+        format=kept.format,
+        size_bytes=kept.size_bytes,
+        content=kept.content,
+        files=kept.files,
+        parents=tuple(parent for parent in dict.fromkeys(parents) if not parent.endswith(f"@{kept.version}")),
+        created_at=clock(),
+        author=stamp.author(),
+        **described,
+    )
+    # Another process may record the same content at the same time; the first record stands.
+    store.ledger.append_new(version)
+    return resolve(store, f"{name}@{version.version}")
+
+
+def known(store: Store, name: str, source: object) -> DatasetVersion | None:
+    """Return the version that a file's content is on record as, if it is and still in the store; writes nothing.
+
+    Raises:
+        UsageError: when the name can't name a dataset.
+    """
+    check_name("dataset", name)
+    if not isinstance(source, str | os.PathLike) or sources.is_url(source) or not Path(source).is_file():
+        return None
+    path = Path(source)
+    try:
+        size = path.stat().st_size
+        # A file that is as long as no version is none, without reading it.
+        sizes = [each.size_bytes for each in versions_of(store, name) if each.content == "file"]
+        digest = hash_file(path) if size in sizes else ""
+    except OSError as error:
+        raise keeping.unreadable(path, error) from error
+    return _on_record(store, name, digest) if digest and store.objects.has(digest) else None
+
+
+def versions_of(store: Store, name: str | None = None) -> list[DatasetVersion]:
+    """Return all dataset versions on record, or those of one name, newest first."""
+    return [each for each in store.ledger.find("dataset", name) if isinstance(each, DatasetVersion)]
 
 
 def resolve(store: Store, text: str) -> DatasetVersion:
@@ -59,14 +125,29 @@ def resolve(store: Store, text: str) -> DatasetVersion:
 def load_frame(store: Store, version: DatasetVersion) -> pd.DataFrame:
     """Read a version's table, after checking that the content is what was recorded.
 
+    A folder is a table where all of its files are one: they stand under each other in the order of their names.
+
     Raises:
         DataError: when it isn't a table.
         NotFoundError: when the content is gone.
         IntegrityError: when the content was changed.
     """
-    store.objects.verify(version.version)
     label = f"{version.name}@{version.version[:12]}"
-    return read_frame(store.objects.path(version.version), version.format, name=label)
+    if version.content == "file":
+        store.objects.verify(version.version)
+        return read_frame(store.objects.path(version.version), version.format, name=label)
+    if version.rows is None:
+        raise DataError(f"{label} is a folder that is no table", hint="check it out and read its files")
+    import pandas as pd
+
+    manifest = folders.read_manifest(store.objects, version.version)
+    parts = []
+    for path, entry in manifest.files.items():
+        if keeping.is_part(path):
+            store.objects.verify(entry.sha256)
+            stored = store.objects.path(entry.sha256)
+            parts.append(read_frame(stored, version.format, name=f"{label}/{path}"))
+    return pd.concat(parts, ignore_index=True)
 
 
 def checkout(
@@ -88,6 +169,11 @@ def checkout(
     """
     folder = folder or store.datasets / version.name / version.version[:12]
     path = folder / (file_name or file_name_of(version))
+    if version.content == "folder":
+        manifest = folders.read_manifest(store.objects, version.version)
+        if not folders.holds(path, manifest):
+            folders.write(store.objects, manifest, path)
+        return path
     if path.is_file() and hash_file(path) == version.version:
         return path
     with store.objects.path(version.version).open("rb") as stored, replacing(path) as target:
@@ -101,83 +187,29 @@ def checkout(
 
 
 def file_name_of(version: DatasetVersion) -> str:
-    """Return the file name a version was recorded from."""
-    if version.source == FRAME:
+    """Return the name of the file or folder a version was recorded from."""
+    if version.source == FRAME or version.query:
         return f"{version.name}.{version.format}"
-    return Path(version.source).name
+    return sources.file_name(version.source) or version.name
 
 
-def _existing_file(path: Path) -> Path:
-    if path.is_file():
-        return path
-    if path.is_dir():
-        raise DataError(f"{path} is a folder", hint="a dataset is one file or a frame")
-    if not path.parent.is_dir():
-        raise DataError(f"no folder {path.parent} for {path.name}", hint=f"you are in {Path.cwd()}")
-    files = [
-        entry.name for entry in path.parent.iterdir() if entry.is_file() and not entry.name.startswith(".")
-    ]
-    near = NotFoundError.of("file", path.name, files)
-    raise DataError(f"no file {path}", hint=near.hint, **near.details)
+def reads_of(store: Store, version: DatasetVersion, source: object, query: str = "") -> dict[str, str]:
+    """Return what was read of a source that was recorded: path or URL to the SHA-256 of the content then."""
+    if query or sources.is_url(source):
+        return {version.source: version.version}
+    if not isinstance(source, str | os.PathLike):
+        return {}
+    path = os.fspath(source)
+    if path.endswith(sources.DVC):
+        return {path: hash_file(Path(path))}
+    if version.content == "file":
+        return {path: version.version}
+    manifest = folders.read_manifest(store.objects, version.version)
+    return {f"{path.rstrip('/')}/{name}": entry.sha256 for name, entry in manifest.files.items()}
 
 
-def _add_file(store: Store, name: str, path: Path, clock: Callable[[], str]) -> DatasetVersion:
-    try:
-        digest = hash_file(path)
-        known = _known(store, name, digest)
-        if known is not None and store.objects.has(digest):
-            return known
-        form = path.suffix.removeprefix(".").lower()
-        described = _described(read_frame(path, form)) if form in TABLES else {}
-        # Nothing is written before the file has proved readable.
-        if store.objects.put_file(path, digest=digest) != digest:
-            raise DataError(
-                f"{path} was changed while it was recorded", hint="record it again when it is written"
-            )
-        size = path.stat().st_size
-    except OSError as error:
-        raise DataError(
-            f"{path} can't be read: {error.strerror}", hint="check the file's permissions"
-        ) from error
-    where = _relative(path.resolve(), store.settings.root)
-    return _record(store, name, digest, clock, source=where, format=form, size_bytes=size, **described)
-
-
-def _add_frame(store: Store, name: str, source: Any, clock: Callable[[], str]) -> DatasetVersion:
-    import pandas as pd
-
-    if not isinstance(source, pd.DataFrame):
-        raise DataError(f"a {type(source).__name__} can't be a dataset", hint="pass a path or a DataFrame")
-    data = write_parquet(source)
-    digest = store.objects.put_bytes(data)
-    known = _known(store, name, digest)
-    if known is not None:
-        return known
-    return _record(
-        store, name, digest, clock, source=FRAME, format="parquet", size_bytes=len(data), **_described(source)
-    )
-
-
-def _known(store: Store, name: str, digest: str) -> DatasetVersion | None:
+def _on_record(store: Store, name: str, digest: str) -> DatasetVersion | None:
     try:
         return resolve(store, f"{name}@{digest}")
     except NotFoundError:
         return None
-
-
-def _described(frame: pd.DataFrame) -> dict[str, Any]:
-    from jupyter_mlops.data.profiles import columns_of
-
-    columns: tuple[Column, ...] = columns_of(frame)
-    return {"rows": len(frame), "columns": columns}
-
-
-def _record(store: Store, name: str, digest: str, clock: Callable[[], str], **fields: Any) -> DatasetVersion:
-    version = DatasetVersion(name=name, version=digest, created_at=clock(), author=stamp.author(), **fields)
-    # Another process may record the same content at the same time; the first record stands.
-    store.ledger.append_new(version)
-    return resolve(store, f"{name}@{digest}")
-
-
-def _relative(path: Path, root: Path) -> str:
-    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)

@@ -56,6 +56,7 @@ def compare(
     names: tuple[str, str] = ("reference", "current"),
     columns: Sequence[str] | None = None,
     report_id: str = "",
+    jointly: bool = True,
 ) -> DriftReport:
     """Compare two frames; columns come worst first.
 
@@ -65,6 +66,7 @@ def compare(
         names: what the report calls the two.
         columns: which to compare; default: all of both.
         report_id: the report's name on record.
+        jointly: whether all columns are compared together too, which takes longest.
 
     Raises:
         DataError: when a frame has no rows, there is no common column, or a column asked for isn't there.
@@ -72,7 +74,7 @@ def compare(
     frames = [_checked(frame, name) for frame, name in zip((reference, current), names, strict=True)]
     wanted = _wanted(frames, names, columns)
     found = [_column(name, *frames) for name in wanted]
-    together = tell_apart(frames[0], frames[1], found)
+    together = tell_apart(frames[0], frames[1], found) if jointly else {}
     p_values = benjamini_hochberg([*(column.p_value for column in found), together.get("p_value")])
     judged = [_judged(column, p) for column, p in zip(found, p_values[:-1], strict=True)]
     if together:

@@ -1,4 +1,4 @@
-"""Dataset versions for people: list, show, compare, check out."""
+"""Dataset versions for people: record, list, show, check out, verify."""
 
 from __future__ import annotations
 
@@ -6,47 +6,33 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.data import versions
-from jupyter_mlops.data.frames import TABLES, plain
-from jupyter_mlops.errors import DataError, NotFoundError
+from jupyter_mlops.data import folders, sources, versions
+from jupyter_mlops.errors import DataError, IntegrityError, NotFoundError
 from jupyter_mlops.records.base import Value
-from jupyter_mlops.records.dataset import DatasetVersion
+from jupyter_mlops.records.dataset import Collection, DatasetVersion
 from jupyter_mlops.store.files import copy_atomic, hash_file
 from jupyter_mlops.store.opened import open_store
+from jupyter_mlops.workflows.acting import acting
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from collections.abc import Callable, Sequence
 
     from jupyter_mlops.settings import Settings
+    from jupyter_mlops.store.opened import Store
 
-# Beyond this many values rows aren't compared one by one.
-LARGEST = 50_000_000
-SHOWN = 5
-
-
-class RowChanges(Value, frozen=True, kw_only=True):
-    """Count rows that are only on one side, by content and however often; with the first few of each."""
-
-    added: int
-    removed: int
-    first_added: tuple[dict[str, Any], ...] = ()
-    first_removed: tuple[dict[str, Any], ...] = ()
+WHOLE, CHANGED, GONE, COLLECTED = "whole", "changed", "gone", "collected"
 
 
-class DatasetDiff(Value, frozen=True, kw_only=True):
-    """Say what changed from one version to another; ``changes`` is missing where rows can't be compared."""
+class Verified(Value, frozen=True, kw_only=True):
+    """Say whether a version's content is what its record says: whole, changed, gone, or collected by ``data gc``."""
 
-    left: str
-    right: str
-    same: bool
-    rows: tuple[int | None, int | None]
-    size_bytes: tuple[int, int]
-    added_columns: tuple[str, ...] = ()
-    removed_columns: tuple[str, ...] = ()
-    changed_types: dict[str, tuple[str, str]]
-    missing: dict[str, tuple[int, int]]
-    changes: RowChanges | None = None
-    note: str = ""
+    version: str
+    status: str
+    problem: str = ""
+
+
+def _unheard(_size: int) -> None:
+    """Tell nobody."""
 
 
 def list_datasets(settings: Settings, name: str | None = None) -> list[DatasetVersion]:
@@ -55,10 +41,10 @@ def list_datasets(settings: Settings, name: str | None = None) -> list[DatasetVe
     Raises:
         NotFoundError: when there is no dataset of that name.
     """
-    ledger = open_store(settings).ledger
-    found = [record for record in ledger.find("dataset", name) if isinstance(record, DatasetVersion)]
+    store = open_store(settings)
+    found = versions.versions_of(store, name)
     if name is not None and not found:
-        raise NotFoundError.of("dataset", name, ledger.names("dataset"))
+        raise NotFoundError.of("dataset", name, store.ledger.names("dataset"))
     return found
 
 
@@ -71,111 +57,154 @@ def show(settings: Settings, text: str) -> DatasetVersion:
     return versions.resolve(open_store(settings), text)
 
 
-def add(settings: Settings, name: str, path: Path) -> DatasetVersion:
-    """Record a file as a version of dataset ``name``.
+def add(
+    settings: Settings,
+    name: str,
+    source: Any,
+    *,
+    query: str = "",
+    parents: Sequence[str] = (),
+    progress: Callable[[int], None] = _unheard,
+) -> DatasetVersion:
+    """Record a file, folder, URL, frame or a query's answer as a version of dataset ``name``.
+
+    A file whose content is on record already changes nothing.
+
+    Args:
+        settings: the project.
+        name: the dataset's name.
+        source: a path, a URL or a frame; with a query the URL of a database.
+        query: what the database is asked.
+        parents: the references of the dataset versions that it was made from.
+        progress: is told the size of what was dealt with, in bytes, piece by piece.
 
     Raises:
-        DataError: when the file is missing or can't be read.
+        DataError: when the source is missing or can't be read.
+        DeniedError: when whoever runs this may not.
     """
-    return versions.add(open_store(settings), name, path)
+    store = open_store(settings)
+    found = versions.known(store, name, source)
+    if found is not None:
+        return found
+    with acting(settings, "data.add", f"dataset/{name}", source=_told(source)) as act:
+        version = versions.add(store, name, source, query=query, parents=parents, progress=progress)
+        act.note(subject=str(version.ref))
+    return version
 
 
-def checkout(settings: Settings, text: str, to: Path | None = None) -> Path:
+def size_of(source: str) -> int | None:
+    """Return the size in bytes of a file, or of all files in a folder; None where that isn't known beforehand."""
+    path = Path(source)
+    try:
+        if path.is_dir():
+            return sum(place.stat().st_size for place in path.rglob("*") if place.is_file())
+        return path.stat().st_size if path.suffix != sources.DVC else None
+    except OSError:
+        return None
+
+
+def checkout(
+    settings: Settings, text: str, to: Path | None = None, *, progress: Callable[[int], None] = _unheard
+) -> Path:
     """Put a version's content on a path and return it.
 
-    Without ``to`` it is the read-only copy that ``mlops.dataset`` gives; ``to`` (a file or an existing folder)
-    gets a copy to work with.
+    Without ``to`` it is the read-only copy that ``mlops.dataset`` gives; ``to`` (a file or an existing folder, for a
+    folder a new or an empty one) gets a copy to work with.
 
     Raises:
-        NotFoundError: when there is no such version.
+        NotFoundError: when there is no such version, or its content is gone.
         DataError: when another file is there.
     """
     store = open_store(settings)
     version = versions.resolve(store, text)
     if to is None:
         return versions.checkout(store, version)
+    try:
+        if version.content == "folder":
+            return _copy_folder(store, version, to, progress)
+        return _copy_file(store, version, to)
+    except OSError as error:
+        raise DataError(
+            f"{to} can't be written: {os.strerror(error.errno or 0)}", hint="choose another --to"
+        ) from error
+
+
+def verify(
+    settings: Settings, names: Sequence[str] = (), *, progress: Callable[[int], None] = _unheard
+) -> list[Verified]:
+    """Hash the stored content of dataset versions again and say of each whether it is whole.
+
+    Args:
+        settings: the project.
+        names: which, ``churn`` for all versions of it or ``churn@4f2a``; default: all.
+        progress: is told each version's size in bytes when it was looked at.
+
+    Raises:
+        NotFoundError: when one isn't on record.
+    """
+    store = open_store(settings)
+    wanted = (
+        [each for name in names for each in _meant(store, name)] if names else versions.versions_of(store)
+    )
+    collected = collected_versions(store)
+    found = []
+    for version in wanted:
+        found.append(_verified(store, version, collected))
+        progress(version.size_bytes)
+    return found
+
+
+def collected_versions(store: Store) -> set[str]:
+    """Return the references of the dataset versions whose content was taken away by ``data gc``."""
+    records = store.ledger.find("collection")
+    return {ref for each in records if isinstance(each, Collection) for ref in each.versions}
+
+
+def _told(source: Any) -> str:
+    if sources.is_url(source):
+        return sources.without_credentials(source)
+    return os.fspath(source) if isinstance(source, str | os.PathLike) else sources.FRAME
+
+
+def _meant(store: Store, text: str) -> list[DatasetVersion]:
+    if "@" in text:
+        return [versions.resolve(store, text)]
+    found = versions.versions_of(store, text)
+    return found or [versions.resolve(store, text)]
+
+
+def _verified(store: Store, version: DatasetVersion, collected: set[str]) -> Verified:
+    ref = str(version.ref)
+    try:
+        store.objects.verify(version.version)
+        if version.content == "folder":
+            for entry in folders.read_manifest(store.objects, version.version).files.values():
+                store.objects.verify(entry.sha256)
+    except NotFoundError as error:
+        return Verified(version=ref, status=COLLECTED if ref in collected else GONE, problem=error.message)
+    except IntegrityError as error:
+        return Verified(version=ref, status=CHANGED, problem=error.message)
+    return Verified(version=ref, status=WHOLE)
+
+
+def _copy_file(store: Store, version: DatasetVersion, to: Path) -> Path:
     target = to / versions.file_name_of(version) if to.is_dir() else to
     if target.exists() and not (target.is_file() and hash_file(target) == version.version):
         raise DataError(f"{target} is there already", hint="choose another --to, or move it away")
     store.objects.verify(version.version)
-    try:
-        copy_atomic(store.objects.path(version.version), target)
-    except OSError as error:
-        raise DataError(
-            f"{target} can't be written: {os.strerror(error.errno or 0)}", hint="choose another --to"
-        ) from error
+    copy_atomic(store.objects.path(version.version), target)
     return target
 
 
-def diff(settings: Settings, left: str, right: str) -> DatasetDiff:
-    """Say what changed from ``left`` to ``right``: schema, missing values, rows by content.
-
-    Raises:
-        NotFoundError: when one of them doesn't exist.
-    """
-    store = open_store(settings)
-    one, two = versions.resolve(store, left), versions.resolve(store, right)
-    before = {column.name: column for column in one.columns}
-    after = {column.name: column for column in two.columns}
-    both = [name for name in before if name in after]
-    comparable, note = _comparable(one, two)
-    changes = None
-    if comparable and both:
-        changes = row_changes(versions.load_frame(store, one), versions.load_frame(store, two))
-    return DatasetDiff(
-        left=f"{one.name}@{one.version}",
-        right=f"{two.name}@{two.version}",
-        same=one.version == two.version,
-        rows=(one.rows, two.rows),
-        size_bytes=(one.size_bytes, two.size_bytes),
-        added_columns=tuple(name for name in after if name not in before),
-        removed_columns=tuple(name for name in before if name not in after),
-        changed_types={
-            name: (before[name].dtype, after[name].dtype)
-            for name in both
-            if before[name].dtype != after[name].dtype
-        },
-        missing={
-            name: (before[name].missing, after[name].missing)
-            for name in both
-            if before[name].missing != after[name].missing
-        },
-        changes=changes,
-        note=note,
-    )
-
-
-def row_changes(left: pd.DataFrame, right: pd.DataFrame) -> RowChanges:
-    """Compare two tables as bags of rows, on the columns that both have with the same type."""
-    import pandas as pd
-
-    both = [name for name in left.columns if name in right.columns and left[name].dtype == right[name].dtype]
-    hashes = [pd.util.hash_pandas_object(frame[both], index=False) for frame in (left, right)]
-    # The second of two equal rows is another row than the first: 3 of them against 2 is one removed.
-    keys = [
-        pd.MultiIndex.from_arrays(
-            [values.to_numpy(), values.groupby(values.to_numpy()).cumcount().to_numpy()]
+def _copy_folder(store: Store, version: DatasetVersion, to: Path, progress: Callable[[int], None]) -> Path:
+    manifest = folders.read_manifest(store.objects, version.version)
+    if to.is_dir() and any(to.iterdir()):
+        if folders.holds(to, manifest):
+            return to
+        raise DataError(
+            f"{to} is there already, with other files", hint="choose another --to, or move it away"
         )
-        for values in hashes
-    ]
-    removed, added = ~keys[0].isin(keys[1]), ~keys[1].isin(keys[0])
-    return RowChanges(
-        added=int(added.sum()),
-        removed=int(removed.sum()),
-        first_added=_first(right.loc[added, both]),
-        first_removed=_first(left.loc[removed, both]),
-    )
-
-
-def _comparable(one: DatasetVersion, two: DatasetVersion) -> tuple[bool, str]:
-    if one.format not in TABLES or two.format not in TABLES:
-        return False, "rows are compared in tables only"
-    values = max((one.rows or 0) * len(one.columns), (two.rows or 0) * len(two.columns))
-    if values > LARGEST:
-        return False, f"too large to compare row by row (more than {LARGEST:,} values)"
-    return True, ""
-
-
-def _first(frame: pd.DataFrame) -> tuple[dict[str, Any], ...]:
-    rows = frame.head(SHOWN).to_dict(orient="records")
-    return tuple({str(name): plain(value) for name, value in row.items()} for row in rows)
+    if to.exists() and not to.is_dir():
+        raise DataError(f"{to} is there already", hint="choose another --to, or move it away")
+    folders.write(store.objects, manifest, to, read_only=False, progress=progress)
+    return to

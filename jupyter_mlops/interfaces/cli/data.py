@@ -3,30 +3,53 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
-from jupyter_mlops.interfaces.cli._common import console, emit, json_option
-
-if TYPE_CHECKING:
-    from jupyter_mlops.records.dataset import Column, DatasetVersion
-    from jupyter_mlops.workflows.data import DatasetDiff
-
-SHORT = 12
+from jupyter_mlops.interfaces.cli._common import emit, json_option
 
 
 @click.group("data")
 def command() -> None:
-    """List, show, compare and check out dataset versions; DATASET is NAME or NAME@VERSION."""
+    """Record, list, show, compare, check out, verify and clean up dataset versions.
+
+    DATASET is NAME (the newest) or NAME@VERSION.
+    """
+
+
+@command.command("add")
+@click.argument("name")
+@click.argument("source")
+@click.option(
+    "--query", default="", metavar="SQL", help="What to ask the database that SOURCE is the URL of."
+)
+@click.option(
+    "--from", "derived_from", multiple=True, metavar="DATASET", help="A dataset that this one was made from."
+)
+@json_option
+def add(name: str, source: str, query: str, derived_from: tuple[str, ...], *, as_json: bool) -> None:
+    """Record SOURCE as a version of dataset NAME: a file, a folder, a .dvc file, or a URL."""
+    from jupyter_mlops import settings
+    from jupyter_mlops.interfaces.cli import _data_view as view
+    from jupyter_mlops.workflows import data
+
+    project = settings.load()
+    parents = [str(data.show(project, text).ref) for text in derived_from]
+    with view.progress(f"recording {name}", data.size_of(source)) as progress:
+        version = data.add(project, name, source, query=query, parents=parents, progress=progress)
+    if as_json:
+        emit(version)
+    else:
+        click.echo(f"{version.name}@{version.version[: view.SHORT]}  {view.rows(version)}")
 
 
 @command.command("list")
 @click.argument("name", required=False)
 @json_option
-def list_(name: str | None, as_json: bool) -> None:
+def list_(name: str | None, *, as_json: bool) -> None:
     """List dataset versions, newest first."""
     from jupyter_mlops import settings
+    from jupyter_mlops.interfaces.cli import _data_view as view
     from jupyter_mlops.workflows import data
 
     found = data.list_datasets(settings.load(), name)
@@ -35,150 +58,88 @@ def list_(name: str | None, as_json: bool) -> None:
     elif not found:
         click.echo("there is no dataset yet; record one with mlops.dataset(name, path) in a notebook")
     else:
-        _show_list(found)
+        view.show_list(found)
 
 
 @command.command("show")
 @click.argument("dataset")
 @json_option
-def show(dataset: str, as_json: bool) -> None:
+def show(dataset: str, *, as_json: bool) -> None:
     """Show a version: where it came from, and each column's profile."""
     from jupyter_mlops import settings
+    from jupyter_mlops.interfaces.cli import _data_view as view
     from jupyter_mlops.workflows import data
 
     version = data.show(settings.load(), dataset)
     if as_json:
         emit(version)
     else:
-        _show_version(version)
+        view.show_version(version)
 
 
 @command.command("diff")
 @click.argument("left")
 @click.argument("right")
+@click.option(
+    "--key",
+    default="",
+    metavar="COLUMN[,COLUMN]",
+    help="The columns that tell rows apart: follow rows by them.",
+)
 @json_option
-def diff(left: str, right: str, as_json: bool) -> None:
-    """Say what changed from LEFT to RIGHT: columns, types, missing values, rows."""
+def diff(left: str, right: str, key: str, *, as_json: bool) -> None:
+    """Say what changed from LEFT to RIGHT: columns, types, missing values, rows, files, distributions."""
     from jupyter_mlops import settings
-    from jupyter_mlops.workflows import data
+    from jupyter_mlops.interfaces.cli import _data_view as view
+    from jupyter_mlops.workflows import data_diff
 
-    found = data.diff(settings.load(), left, right)
+    columns = [name for name in key.split(",") if name]
+    found = data_diff.diff(settings.load(), left, right, key=columns)
     if as_json:
         emit(found)
     else:
-        _show_diff(found)
+        view.show_diff(found)
 
 
 @command.command("checkout")
 @click.argument("dataset")
 @click.option(
-    "--to", type=click.Path(path_type=Path), help="A file or an existing folder (default: a read-only copy)."
+    "--to",
+    type=click.Path(path_type=Path),
+    help="A file or an existing folder; for a folder a new or an empty one (default: a read-only copy).",
 )
 @json_option
-def checkout(dataset: str, to: Path | None, as_json: bool) -> None:
+def checkout(dataset: str, to: Path | None, *, as_json: bool) -> None:
     """Put a version's content on disk and print its path."""
     from jupyter_mlops import settings
+    from jupyter_mlops.interfaces.cli import _data_view as view
     from jupyter_mlops.workflows import data
 
-    path = data.checkout(settings.load(), dataset, to)
+    project = settings.load()
+    total = data.show(project, dataset).size_bytes
+    with view.progress(f"checking out {dataset}", total) as progress:
+        path = data.checkout(project, dataset, to, progress=progress)
     if as_json:
         emit({"path": str(path)})
     else:
         click.echo(path)
 
 
-@command.command("add")
-@click.argument("name")
-@click.argument("path", type=click.Path(path_type=Path))
+@command.command("verify")
+@click.argument("datasets", nargs=-1)
 @json_option
-def add(name: str, path: Path, as_json: bool) -> None:
-    """Record the file PATH as a version of dataset NAME."""
+def verify(datasets: tuple[str, ...], *, as_json: bool) -> int:
+    """Hash stored contents again; exits with 1 where one was changed or is gone (default: all versions)."""
     from jupyter_mlops import settings
+    from jupyter_mlops.interfaces.cli import _data_view as view
     from jupyter_mlops.workflows import data
 
-    version = data.add(settings.load(), name, path)
+    with view.progress("verifying", None) as progress:
+        found = data.verify(settings.load(), datasets, progress=progress)
     if as_json:
-        emit(version)
+        emit(found)
     else:
-        click.echo(f"{version.name}@{version.version[:SHORT]}  {_rows(version)}")
-
-
-def _show_list(found: list[DatasetVersion]) -> None:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for header in ("dataset", "version", "rows", "size", "recorded", "from"):
-        table.add_column(header, no_wrap=header != "from")
-    for version in found:
-        table.add_row(
-            version.name,
-            version.version[:SHORT],
-            "" if version.rows is None else f"{version.rows:,} x {len(version.columns)}",
-            _size(version.size_bytes),
-            version.created_at[:16].replace("T", " "),
-            version.source,
-        )
-    console().print(table)
-
-
-def _show_version(version: DatasetVersion) -> None:
-    from rich.table import Table
-
-    click.echo(f"{version.name}@{version.version}")
-    click.echo(f"{_rows(version)}, {_size(version.size_bytes)}, {version.format or 'no suffix'}")
-    click.echo(
-        f"recorded {version.created_at[:19].replace('T', ' ')} by {version.author} from {version.source}"
-    )
-    if not version.columns:
-        return
-    table = Table("column", "type", "kind", "missing", "profile", box=None, pad_edge=False)
-    for column in version.columns:
-        table.add_row(column.name, column.dtype, column.kind, str(column.missing or ""), _profile(column))
-    console().print(table)
-
-
-def _show_diff(found: DatasetDiff) -> None:
-    if found.same:
-        click.echo("the same content")
-        return
-    lines = [
-        f"rows: {found.rows[0]} -> {found.rows[1]}",
-        f"size: {_size(found.size_bytes[0])} -> {_size(found.size_bytes[1])}",
-    ]
-    lines += [f"+ column {name}" for name in found.added_columns]
-    lines += [f"- column {name}" for name in found.removed_columns]
-    lines += [f"column {name}: {old} -> {new}" for name, (old, new) in found.changed_types.items()]
-    lines += [f"column {name}: {old} -> {new} missing" for name, (old, new) in found.missing.items()]
-    if found.changes is not None:
-        lines.append(f"{found.changes.added} rows added, {found.changes.removed} removed (by content)")
-        lines += [f"+ {row}" for row in found.changes.first_added]
-        lines += [f"- {row}" for row in found.changes.first_removed]
-    if found.note:
-        lines.append(found.note)
-    click.echo("\n".join(lines))
-
-
-def _profile(column: Column) -> str:
-    profile: dict[str, Any] = column.profile
-    if "mean" in profile:
-        return f"{profile['min']:.6g} .. {profile['max']:.6g}, mean {profile['mean']:.6g}, std {profile['std']:.6g}"
-    if "top" in profile:
-        shown = ", ".join(f"{item['value']} ({item['count']})" for item in profile["top"][:3])
-        return f"{profile['unique']} different: {shown}"
-    if "unique" in profile:
-        return f"{profile['unique']} different, {profile['mean_length']:.0f} characters on average"
-    if "min" in profile:
-        return f"{profile['min']} .. {profile['max']}"
-    return ""
-
-
-def _rows(version: DatasetVersion) -> str:
-    return "not a table" if version.rows is None else f"{version.rows:,} rows, {len(version.columns)} columns"
-
-
-def _size(size: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:  # noqa: PLR2004 - the step of the units
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"
+        for each in found:
+            name, _, version = each.version.removeprefix("dataset/").partition("@")
+            click.echo(f"{name}@{version[: view.SHORT]}  {each.status}")
+    return 1 if any(each.status in (data.CHANGED, data.GONE) for each in found) else 0

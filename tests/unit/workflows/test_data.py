@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import settings as how
 from hypothesis import strategies as st
 
+from jupyter_mlops.data.comparing import row_changes
 from jupyter_mlops.errors import DataError, IntegrityError, NotFoundError
 from jupyter_mlops.settings import Settings
-from jupyter_mlops.workflows import data
+from jupyter_mlops.workflows import data, data_diff
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +41,7 @@ def test_list_and_show(settings: Settings) -> None:
 def test_a_diff_names_columns_types_and_rows(settings: Settings) -> None:
     one = record(settings, "churn", "a,b,old\n1,x,1\n2,y,2\n2,y,2\n")
     two = record(settings, "churn", "a,b,new\n1,x,1\n2,y,2\n3,,2\n")
-    found = data.diff(settings, f"churn@{one[:8]}", f"churn@{two[:8]}")
+    found = data_diff.diff(settings, f"churn@{one[:8]}", f"churn@{two[:8]}")
     assert not found.same
     assert found.rows == (3, 3)
     assert (found.added_columns, found.removed_columns) == (("new",), ("old",))
@@ -53,7 +54,7 @@ def test_a_diff_names_columns_types_and_rows(settings: Settings) -> None:
 
 def test_a_changed_type_is_told_and_its_column_not_compared(settings: Settings) -> None:
     one, two = record(settings, "churn", "a,b\n1,x\n"), record(settings, "churn", "a,b\n1.5,x\n")
-    found = data.diff(settings, f"churn@{one}", f"churn@{two}")
+    found = data_diff.diff(settings, f"churn@{one}", f"churn@{two}")
     assert found.changed_types == {"a": ("int64", "float64")}
     assert found.changes is not None
     assert (found.changes.added, found.changes.removed) == (0, 0)
@@ -61,16 +62,16 @@ def test_a_changed_type_is_told_and_its_column_not_compared(settings: Settings) 
 
 def test_files_that_are_no_tables_are_compared_as_a_whole(settings: Settings) -> None:
     one, two = record(settings, "text", "one", "a.txt"), record(settings, "text", "three", "a.txt")
-    found = data.diff(settings, f"text@{one}", f"text@{two}")
+    found = data_diff.diff(settings, f"text@{one}", f"text@{two}")
     assert (found.same, found.changes, found.size_bytes) == (False, None, (3, 5))
     assert "tables only" in found.note
-    assert data.diff(settings, "text", f"text@{two}").same
+    assert data_diff.diff(settings, "text", f"text@{two}").same
 
 
 def test_large_tables_are_not_compared_by_row(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     one, two = record(settings, "churn", "a\n1\n2\n"), record(settings, "churn", "a\n1\n3\n")
-    monkeypatch.setattr(data, "LARGEST", 1)
-    found = data.diff(settings, f"churn@{one}", f"churn@{two}")
+    monkeypatch.setattr(data_diff, "LARGEST", 1)
+    found = data_diff.diff(settings, f"churn@{one}", f"churn@{two}")
     assert found.changes is None
     assert "too large" in found.note
 
@@ -91,7 +92,7 @@ def test_rows_are_counted_as_in_bags(left: list[tuple[int, str]], right: list[tu
 
     from collections import Counter
 
-    found = data.row_changes(frame(left), frame(right))
+    found = row_changes(frame(left), frame(right))
     assert found.added == sum((Counter(right) - Counter(left)).values())
     assert found.removed == sum((Counter(left) - Counter(right)).values())
 
