@@ -65,7 +65,8 @@ def trace(
         fetch: gives those of the references that are on record.
         judgements: gives the records that judge some of these (gates, promotions), each with the judged reference.
     """
-    nodes, edges = {str(start.ref): _node(start)}, set()
+    nodes = {str(start.ref): _node(start)}
+    edges: set[tuple[str, str]] = set()
     step: Sequence[Record] = (start,)
     while step:
         behind = {here: list(refs) for here, refs in sources(step).items()}
@@ -88,7 +89,8 @@ def trace_downstream(
         start: the record asked for.
         children: gives what was made from some records, each with the reference that it was made from.
     """
-    nodes, edges = {str(start.ref): _node(start)}, set()
+    nodes = {str(start.ref): _node(start)}
+    edges: set[tuple[str, str]] = set()
     step: Sequence[Record] = (start,)
     while step:
         made = list(children(step))

@@ -15,24 +15,25 @@ SHORT = 12
 _LINES = 3
 _VALUES = 4
 _TAG = "# %%mlops"  # what a compiled cell keeps of its tag
+_BELOW = {"": "", "├─ ": "│  ", "└─ ": "   "}  # what goes on below a branch
 _MARKS = {"passed": "✓", "failed": "✗", "not evaluated": "?"}
 
 
 def text(lineage: Lineage) -> str:
     """Return the chain, a line or a few for each node, each under what was made from it."""
     under = _tree(lineage)
+    nodes = {node.ref: node for node in lineage.nodes}
     lines: list[str] = []
-
-    def write(ref: str, prefix: str, *, last: bool, top: bool) -> None:
-        title, *details = _described(lineage.node(ref))
-        lines.append(prefix + ("" if top else "└─ " if last else "├─ ") + title)
-        inner = prefix + ("" if top else "   " if last else "│  ")
+    waiting = [(lineage.start, "", "")]
+    while waiting:
+        ref, prefix, branch = waiting.pop()
+        first, *details = _described(nodes[ref])
+        lines.append(prefix + branch + first)
+        inner = prefix + _BELOW[branch]
         below = under.get(ref, [])
         lines.extend(f"{inner}{'│' if below else ' '}  {detail}" for detail in details)
-        for number, child in enumerate(below):
-            write(child, inner, last=number == len(below) - 1, top=False)
-
-    write(lineage.start, "", last=True, top=True)
+        branches = ["├─ "] * (len(below) - 1) + ["└─ "]
+        waiting += reversed([(child, inner, mark) for child, mark in zip(below, branches, strict=False)])
     return "\n".join(lines)
 
 
@@ -41,10 +42,16 @@ def mermaid(lineage: Lineage) -> str:
     names = {node.ref: f"n{number}" for number, node in enumerate(lineage.nodes)}
     lines = ["flowchart TD"]
     for node in lineage.nodes:
-        title = _described(node)[0].split("  ")[0].replace('"', "#quot;").replace("<", "#lt;")
-        lines.append(f'  {names[node.ref]}["{title}"]')
+        name = title(node)[0].replace('"', "#quot;").replace("<", "#lt;")
+        lines.append(f'  {names[node.ref]}["{name}"]')
     lines += [f"  {names[edge.source]} --> {names[edge.to]}" for edge in lineage.edges]
     return "\n".join(lines)
+
+
+def title(node: Node) -> tuple[str, str]:
+    """Return what a node is called, and the rest of its first line."""
+    name, _, note = _described(node)[0].partition("  ")
+    return name, note
 
 
 def _tree(lineage: Lineage) -> dict[str, list[str]]:
@@ -114,7 +121,7 @@ def _prediction(record: dict[str, Any]) -> list[str]:
     for side in ("inputs", "outputs"):
         shown = [f"{name} {_values(values)}" for name, values in record[side].items()]
         if shown:
-            lines.append(f"{side}: {_cut(', '.join(shown), 160)}")
+            lines.append(f"{side}: {cut(', '.join(shown), 160)}")
     return lines
 
 
@@ -166,11 +173,12 @@ def _run(record: dict[str, Any]) -> list[str]:
 def _stage(record: dict[str, Any]) -> list[str]:
     cells = ", ".join(map(str, record["cells"]))
     where = f"cell{'s' if len(record['cells']) > 1 else ''} {cells}, " if cells else ""
-    title = f"stage {record['stage']}  {where}"
-    lines = [f"{title}{_figure(record['seconds'])} s in run {record['run_id']}, key {record['key'][:SHORT]}"]
+    lines = [
+        f"stage {record['stage']}  {where}{_figure(record['seconds'])} s in run {record['run_id']}, key {record['key'][:SHORT]}"
+    ]
     source = [line for line in record["source"].splitlines() if line.strip() and not line.startswith(_TAG)]
     shown = source if len(source) <= _LINES + 1 else source[:_LINES]
-    lines += [_cut(line, 100) for line in shown]
+    lines += [cut(line, 100) for line in shown]
     if len(source) > len(shown):
         lines.append(f"… {len(source) - len(shown)} more lines")
     if record["params"]:
@@ -217,7 +225,7 @@ def _count(number: int, what: str) -> str:
 
 
 def _pairs(values: dict[str, Any], between: str) -> str:
-    return _cut(", ".join(f"{name}{between}{_figure(value)}" for name, value in values.items()), 200)
+    return cut(", ".join(f"{name}{between}{_figure(value)}" for name, value in values.items()), 200)
 
 
 def _values(values: list[Any]) -> str:
@@ -234,5 +242,6 @@ def _listed(values: Iterable[Any]) -> str:
     return f"[{', '.join(map(_one, items[:_VALUES]))}{more}]"
 
 
-def _cut(line: str, length: int) -> str:
+def cut(line: str, length: int) -> str:
+    """Return a line of at most so many characters; an ellipsis stands for what is left out."""
     return line if len(line) <= length else line[: length - 1] + "…"

@@ -55,7 +55,15 @@ def lineage(settings: Settings, text: str, *, downstream: bool = False) -> Linea
 
 
 def shown(chain: Lineage, form: str) -> str:
-    """Return a lineage as ``text`` for people or as a ``mermaid`` diagram."""
+    """Return a lineage as ``text`` for people, as a ``mermaid`` diagram or as an ``svg`` picture.
+
+    Raises:
+        UsageError: when there are too many records for a picture.
+    """
+    if form == "svg":
+        from jupyter_mlops.governance import lineage_svg
+
+        return lineage_svg.render(chain)
     return lineage_text.mermaid(chain) if form == "mermaid" else lineage_text.text(chain)
 
 

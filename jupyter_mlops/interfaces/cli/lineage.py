@@ -12,7 +12,7 @@ from jupyter_mlops.interfaces.cli._common import emit, json_option
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "json", "openlineage", "mermaid"]),
+    type=click.Choice(["text", "json", "openlineage", "mermaid", "svg"]),
     default="text",
     show_default=True,
 )

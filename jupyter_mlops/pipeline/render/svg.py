@@ -40,12 +40,13 @@ _style = """
 """
 
 
-def render(pipeline: Pipeline, marks: Mapping[str, tuple[str, str]] = _NONE) -> str:
+def render(pipeline: Pipeline, marks: Mapping[str, tuple[str, str]] = _NONE, title: str = "") -> str:
     """Return the graph as one ``<svg>`` element; each edge names the variables that cross it.
 
     Args:
         pipeline: the pipeline.
         marks: for a stage, the class that its box gets and the line under its name, where it isn't its cells.
+        title: what the picture is called, where that isn't the pipeline's notebook.
     """
     layout = arrange(pipeline)
     width = max((_width(stage, marks) for stage in pipeline.stages), default=120.0)
@@ -59,7 +60,7 @@ def render(pipeline: Pipeline, marks: Mapping[str, tuple[str, str]] = _NONE) -> 
         for stage in pipeline.stages
         for line in _box(stage, grid, *marks.get(stage.name, ("", _cells(stage))))
     ]
-    title = escape(f"Pipeline of {pipeline.notebook}")
+    title = escape(title or f"Pipeline of {pipeline.notebook}")
     return "\n".join(
         [
             _head.format(title=title, width=f"{total_x:.0f}", height=f"{total_y:.0f}"),

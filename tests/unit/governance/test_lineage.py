@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_mlops.governance import lineage_text
+from jupyter_mlops.errors import UsageError
+from jupyter_mlops.governance import lineage_svg, lineage_text
 from jupyter_mlops.governance.lineage import Lineage, trace, trace_downstream
 from jupyter_mlops.records.dataset import DatasetVersion
 from jupyter_mlops.records.evaluation import Evaluation
@@ -82,3 +85,36 @@ def test_any_graph_even_a_circle_is_walked_and_written_once(edges: list[tuple[in
     chain = walk(records[0], *records)
     lines = lineage_text.text(chain).splitlines()
     assert len(lines) == len(chain.nodes) == len({node.ref for node in chain.nodes})
+
+
+def test_a_chain_of_thousands_is_written_too() -> None:
+    records = [dataset(str(n), f"dataset/{n + 1}@v") for n in range(2000)]
+    chain = walk(records[0], *records)
+    assert lineage_text.text(chain).splitlines()[-1].strip() == "└─ dataset 2000@v  (not on record)"
+    with pytest.raises(UsageError, match="2001 records are too many"):
+        lineage_svg.render(chain)
+
+
+def test_the_picture_has_every_record_and_edge() -> None:
+    d = dataset("<d>")
+    b, c = dataset("b", "dataset/<d>@v"), dataset("c", "dataset/<d>@v")
+    chain = walk(dataset("a", "dataset/b@v", "dataset/c@v", "dataset/gone@v"), b, c, d)
+    drawn = ET.fromstring(lineage_svg.render(chain))  # noqa: S314 - our own picture
+    space = {"svg": "http://www.w3.org/2000/svg"}
+    names = [one.text for one in drawn.findall(".//svg:text[@class='name']", space)]
+    assert sorted(map(str, names)) == sorted(
+        ["dataset a@v", "dataset b@v", "dataset c@v", "dataset <d>@v", "dataset gone@v"]
+    )
+    assert len(drawn.findall("svg:path", space)) == len(chain.edges)
+    assert drawn.get("aria-label") == "Lineage of dataset/a@v"
+
+
+def test_two_boxes_of_one_name_stay_two() -> None:
+    signature = Signature(layout="array", inputs=(), outputs=())
+    model = ModelVersion(name="m", version=1, bundle="b", signature=signature, mlflow_run="r")
+    gates = tuple(
+        Evaluation(model="m", version=1, passed=True, conditions=(), parents=("model/m@1",), created_at=at)
+        for at in ("2026-01-01", "2026-01-02")
+    )
+    drawn = lineage_svg.render(walk(model, model, judgements=gates))
+    assert drawn.count(">gate passed</text>") == drawn.count(">gate passed (3)</text>") == 1
