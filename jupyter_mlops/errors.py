@@ -144,3 +144,10 @@ class DeniedError(MlopsError):
 
     code = "MLO520"
     exit_code = 1
+
+
+class AuditError(MlopsError):
+    """What is being done can't be put on record."""
+
+    code = "MLO530"
+    exit_code = 1

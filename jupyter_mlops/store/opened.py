@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from jupyter_mlops.store.audit import AuditLog
 from jupyter_mlops.store.bundles import Bundles
 from jupyter_mlops.store.keys import Keys
 from jupyter_mlops.store.ledger import Ledger
@@ -41,6 +42,11 @@ class Store:
     def keys(self) -> Keys:
         """The key that this project signs with, and those it believes."""
         return Keys(self.settings.state / "keys", self.settings.root / self.settings.signing_key)
+
+    @cached_property
+    def audit(self) -> AuditLog:
+        """Who did what: the log that every change of state is in."""
+        return AuditLog(self.settings, self.keys)
 
     @property
     def datasets(self) -> Path:

@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jupyter_mlops.store import rows
+from jupyter_mlops.store import anchors, rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -79,6 +79,7 @@ class Quick:
                 connection.execute("COMMIT")
         except sqlite3.Error:
             return False
+        anchors.appended(records)
         return True
 
     @contextmanager

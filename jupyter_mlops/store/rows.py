@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jupyter_mlops.errors import UsageError
+from jupyter_mlops.records.access import Approval, Grant, Rule, Token
 from jupyter_mlops.records.base import Record, canonical_json, from_json
 from jupyter_mlops.records.dataset import DatasetVersion
 from jupyter_mlops.records.drift import DriftReport
@@ -16,16 +17,20 @@ SCHEMA = 2
 # What the columns hold, in characters; a reference is a kind, a name and a version.
 LENGTHS = {"ref": 400, "kind": 40, "name": 255, "version": 100, "lookup": 255}
 KINDS: dict[str, type[Record]] = {
+    "approval": Approval,
     "dataset": DatasetVersion,
     "deployment": Deployment,
     "drift": DriftReport,
     "evaluation": Evaluation,
+    "grant": Grant,
     "model": ModelVersion,
     "prediction": Prediction,
     "promotion": Promotion,
     "retirement": Retirement,
+    "rule": Rule,
     "run": Run,
     "stage": StageExecution,
+    "token": Token,
 }
 
 

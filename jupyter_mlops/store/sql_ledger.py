@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from jupyter_mlops.errors import IntegrityError, NotFoundError
 from jupyter_mlops.records.ref import Ref
-from jupyter_mlops.store import rows, tables
+from jupyter_mlops.store import anchors, rows, tables
 from jupyter_mlops.store.database import reading, writing
 from jupyter_mlops.store.rows import KINDS
 
@@ -97,6 +97,10 @@ class Writing(Reading):
 
     _connection: Connection
 
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self.kept: list[Record] = []
+
     def append(self, *records: Record) -> None:
         """Append records; one that is already there changes nothing.
 
@@ -112,6 +116,7 @@ class Writing(Reading):
                     hint="records are never changed; use a new version",
                 )
         self._insert({ref: record for ref, record in fresh.items() if ref not in taken})
+        self.kept += records
 
     def append_new(self, record: Record) -> Record:
         """Append a record unless its reference is taken; return what is on record under it."""
@@ -119,6 +124,7 @@ class Writing(Reading):
         found = self.among((ref,))
         if not found:
             self._insert({ref: record})
+            self.kept.append(record)
         return found.get(ref, record)
 
     def _digests(self, refs: Iterable[str]) -> dict[str, str]:
@@ -166,7 +172,9 @@ class SqlLedger:
             tables.create(self.engine)
             self._ready = True
         with writing(self.engine) as connection:
-            yield Writing(connection)
+            open_ = Writing(connection)
+            yield open_
+        anchors.appended(open_.kept)
 
 
 def _select(*more: Any) -> Any:

@@ -1,0 +1,137 @@
+"""The audit log's table, asked in plain SQL: SQLite through what Python brings along, the rest through SQLAlchemy."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing, contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_mlops.store.quick import BUSY_SECONDS, Quick
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from sqlalchemy.engine import Engine
+
+Row = tuple[Any, ...]
+
+
+class AuditRows:
+    """Open the database for one transaction at a time; ``execute(sql, values)`` gives rows of text and numbers.
+
+    Args:
+        url: the ledger's database, as SQLAlchemy writes it.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        quick = Quick.of(url)
+        self._file = quick.path if quick is not None else None
+
+    @contextmanager
+    def writing(self) -> Iterator[Callable[..., Iterator[Row]]]:
+        """Open a transaction that is the only one that writes; the tables are made where they are missing.
+
+        Raises:
+            sqlite3.Error, OSError, SettingsError: when the database can't be written.
+        """
+        if self._file is None:
+            with self._writing_elsewhere() as execute:
+                yield execute
+            return
+        with closing(self._ready(self._file)) as connection:
+            yield lambda sql, values=(): iter(connection.execute(sql, values))
+            connection.execute("COMMIT")
+
+    @contextmanager
+    def reading(self) -> Iterator[Callable[..., Iterator[Row]] | None]:
+        """Open a transaction that only reads, of one state of the database; None where there is no table yet.
+
+        Text comes as the bytes that are stored, so that nothing in it can keep a check from going on.
+
+        Raises:
+            sqlite3.Error, SettingsError: when the database can't be read.
+        """
+        from jupyter_mlops.store import tables
+
+        if not tables.exist(self._engine):
+            yield None
+        elif self._file is None:
+            with self._reading_elsewhere() as execute:
+                yield execute
+        else:
+            with closing(_connect(self._file, "ro")) as connection:
+                connection.text_factory = bytes
+                connection.execute("BEGIN")
+                yield lambda sql, values=(): iter(connection.execute(sql, values))
+
+    @cached_property
+    def _engine(self) -> Engine:
+        from jupyter_mlops.store.database import open_engine
+
+        return open_engine(self._url)
+
+    def _ready(self, path: Path) -> sqlite3.Connection:
+        """Return a connection that holds the write lock, with the table there."""
+        try:
+            return _begun(path)
+        except sqlite3.OperationalError:
+            # No file or no table yet: the full ledger makes them, or says what is wrong.
+            from jupyter_mlops.store import tables
+
+            tables.create(self._engine)
+            return _begun(path)
+
+    @contextmanager
+    def _writing_elsewhere(self) -> Iterator[Callable[..., Iterator[Row]]]:
+        from sqlalchemy import text
+
+        from jupyter_mlops.store import tables
+        from jupyter_mlops.store.database import writing
+
+        if not tables.exist(self._engine):
+            tables.create(self._engine)
+        with writing(self._engine) as connection:
+
+            def execute(sql: str, values: Mapping[str, Any] = {}) -> Iterator[Row]:
+                result = connection.execute(text(sql), values)
+                return iter([tuple(row) for row in result] if result.returns_rows else ())
+
+            yield execute
+
+    @contextmanager
+    def _reading_elsewhere(self) -> Iterator[Callable[..., Iterator[Row]]]:
+        from sqlalchemy import text
+
+        from jupyter_mlops.store.database import reading
+
+        with reading(self._engine) as connection:
+
+            def execute(sql: str, values: Mapping[str, Any] = {}) -> Iterator[Row]:
+                streamed = connection.execution_options(yield_per=2000).execute(text(sql), values)
+                return (tuple(_as_bytes(value) for value in row) for row in streamed)
+
+            yield execute
+
+
+def _begun(path: Path) -> sqlite3.Connection:
+    connection = _connect(path, "rw")
+    try:
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("SELECT 1 FROM audit LIMIT 1")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    address = f"{path.absolute().as_uri()}?mode={mode}"
+    return sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+
+
+def _as_bytes(value: Any) -> Any:
+    return value.encode() if isinstance(value, str) else value
