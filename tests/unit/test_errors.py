@@ -50,5 +50,8 @@ def test_not_found_names_what_is_near(name: str, known: list[str], hint: str):
 
 def test_work_that_failed_exits_1_and_bad_input_2():
     ones = {kind.__name__ for kind in every_error() if kind.exit_code == 1}
-    assert ones == {"HandoffError", "StageFailedError", "IntegrityError", "BlockedError"}
+    assert ones == {
+        "AuditError", "BlockedError", "DeniedError", "HandoffError", "IntegrityError", "StageFailedError",
+        "StorageError",
+    }  # fmt: skip
     assert {kind.exit_code for kind in every_error()} == {1, 2}
