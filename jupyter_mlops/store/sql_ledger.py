@@ -40,16 +40,34 @@ class Reading:
         Raises:
             NotFoundError: when there is none, or several begin so; names what is near.
         """
-        try:
-            parsed = Ref.parse(ref)
-        except ValueError:
-            raise NotFoundError.of("record", ref, (), hint="a reference is kind/name@version") from None
-        if parsed.kind not in KINDS:
-            raise NotFoundError.of("kind of record", parsed.kind, KINDS)
-        if self._connection is None:
-            raise NotFoundError.of(parsed.kind, _short(parsed), ())
-        found = self._connection.execute(_select().where(_rows.ref == ref)).first()
-        return _decode(found or _near_match(self._connection, parsed))
+        found = self.seek(ref)
+        if found is None:
+            raise self._missed(ref)
+        return found
+
+    def seek(self, ref: str) -> Record | None:
+        """Return likewise, None where there is none: it costs less than to say what is near.
+
+        Raises:
+            NotFoundError: when several begin so.
+        """
+        row = next(iter(self._execute(_select().where(_rows.ref == ref))), None)
+        if row is not None:
+            return _decode(row)
+        kind, name, version = _parts(ref)
+        same_name = _select(_rows.version).where(_rows.kind == kind, _rows.name == name)
+        if not version:
+            newest = same_name.order_by(_rows.id.desc()).limit(1)
+            return next(map(_decode, self._execute(newest)), None)
+        begins = same_name.where(_rows.version.startswith(version, autoescape=True)).limit(10)
+        # Model versions are numbers: 1 is not short for 12.
+        matches = [row for row in self._execute(begins) if not row.version.isdigit()]
+        if len(matches) > 1:
+            several = ", ".join(row.version[: len(version) + 8] for row in matches[:4])
+            raise NotFoundError(
+                f"{name}@{version} may be several: {several}", hint="give more of the version"
+            )
+        return _decode(matches[0]) if matches else None
 
     def find(
         self, kind: str, name: str | None = None, lookup: str | None = None, limit: int | None = None
@@ -87,6 +105,18 @@ class Reading:
             row for batch in _batches(refs) for row in self._execute(query.where(_kin.parent.in_(batch)))
         ]
         return [(row.parent, _decode(row)) for row in sorted(found, key=lambda row: -row.id)]
+
+    def _missed(self, ref: str) -> NotFoundError:
+        kind, name, version = _parts(ref)
+        if not kind:
+            return NotFoundError.of("record", ref, (), hint="a reference is kind/name@version")
+        if kind not in KINDS:
+            return NotFoundError.of("kind of record", kind, KINDS)
+        same_name = select(_rows.version).where(_rows.kind == kind, _rows.name == name)
+        newest = same_name.order_by(_rows.id.desc()).limit(20)
+        versions = [f"{name}@{row.version[:12]}" for row in self._execute(newest)] if version else []
+        asked = f"{name}@{version}" if version else name
+        return NotFoundError.of(kind, asked, versions or self.names(kind, _NEAR))
 
     def _execute(self, query: Any) -> Iterable[Any]:
         return () if self._connection is None else self._connection.execute(query)
@@ -195,35 +225,12 @@ def _names(kind: str) -> Any:
     return select(steps.c.name).where(steps.c.name.is_not(None)).order_by(steps.c.name)
 
 
-def _near_match(connection: Connection, ref: Ref) -> Any:
-    """Find what ``ref`` may mean: the newest version where it names none, the one whose version begins so."""
-    same_name = _select(_rows.version).where(_rows.kind == ref.kind, _rows.name == ref.name)
-    if not ref.version:
-        newest = connection.execute(same_name.order_by(_rows.id.desc()).limit(1)).first()
-        if newest is not None:
-            return newest
-        raise NotFoundError.of(ref.kind, _short(ref), _near_names(connection, ref.kind))
-    begins = _rows.version.startswith(ref.version, autoescape=True)
-    # Model versions are numbers: 1 is not short for 12.
-    matches = [
-        row for row in connection.execute(same_name.where(begins).limit(10)) if not row.version.isdigit()
-    ]
-    if len(matches) == 1:
-        return matches[0]
-    if matches:
-        several = ", ".join(row.version[: len(ref.version) + 8] for row in matches[:4])
-        raise NotFoundError(f"{_short(ref)} may be several: {several}", hint="give more of the version")
-    newest_first = connection.execute(same_name.order_by(_rows.id.desc()).limit(20))
-    versions = [f"{ref.name}@{row.version[:12]}" for row in newest_first]
-    raise NotFoundError.of(ref.kind, _short(ref), versions or _near_names(connection, ref.kind))
-
-
-def _near_names(connection: Connection, kind: str) -> list[str]:
-    return list(connection.scalars(_names(kind).limit(_NEAR)))
-
-
-def _short(ref: Ref) -> str:
-    return f"{ref.name}@{ref.version}" if ref.version else ref.name
+def _parts(ref: str) -> tuple[str, str, str]:
+    try:
+        parsed = Ref.parse(ref)
+    except ValueError:
+        return "", "", ""
+    return parsed.kind, parsed.name, parsed.version
 
 
 def _batches(items: Iterable[str]) -> list[list[str]]:

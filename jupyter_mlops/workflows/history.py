@@ -80,7 +80,7 @@ class _History:
 
     def get(self, ref: str) -> Record | None:
         try:
-            return self._records.get(ref)
+            return self._records.seek(ref)
         except NotFoundError:
             return None
 

@@ -198,6 +198,9 @@ def test_a_version_may_be_cut_short(ledger: Ledger) -> None:
     ledger.append(first, second, model(12))
     assert ledger.get("dataset/churn@4f2a") == first
     assert ledger.get("dataset/churn") == second
+    with ledger.reading() as open_:
+        assert open_.seek("dataset/churn@4f2") == first
+        assert open_.seek("dataset/churn@5") is open_.seek("nonsense") is open_.seek("model/churn@1") is None
     with pytest.raises(NotFoundError, match="may be several"):
         ledger.get("dataset/churn@4f")
     with pytest.raises(NotFoundError, match="churn@12"):
