@@ -1,13 +1,14 @@
 from __future__ import annotations
 
-import uuid
+import json
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from jupyter_mlops.errors import NotFoundError
-from jupyter_mlops.records.dataset import DatasetVersion
+from jupyter_mlops.records.dataset import Column, DatasetVersion
 from jupyter_mlops.records.evaluation import ConditionResult, Evaluation
 from jupyter_mlops.records.model import ModelVersion, Promotion, Signature, TestData
 from jupyter_mlops.records.run import Commit, NamedVersion, Run, StageExecution, StageRun
@@ -24,7 +25,13 @@ PREDICTION = "0193a1b2-7777-7000-8000-000000000001"
 
 def dataset(name: str, version: str) -> DatasetVersion:
     return DatasetVersion(
-        name=name, version=version, source="data/churn.csv", format="csv", size_bytes=12345, rows=1000
+        name=name,
+        version=version,
+        source="data/churn.csv",
+        format="csv",
+        size_bytes=12345,
+        rows=1000,
+        columns=(Column(name="age", dtype="int64", kind="numeric"),),
     )
 
 
@@ -42,6 +49,8 @@ def stage(
         run_id=run,
         cells=(1, 2),
         source=f"# {name}\nX = 1\ny = 2\nz = 3\nlast = 4",
+        seconds=1.5,
+        created_at=f"{run[:4]}-{run[4:6]}-{run[6:8]}T08:00:04.000000Z",
         parents=parents,
         datasets=datasets,
         models=models,
@@ -240,17 +249,86 @@ def test_mermaid_has_every_node_and_edge(settings: Settings) -> None:
 
 def test_openlineage_has_an_event_for_the_run_and_each_stage(settings: Settings) -> None:
     events = open_lineage(settings, lineage(settings, PREDICTION))
-    by_job = {event["job"]["name"]: event for event in events}
-    assert set(by_job) == {"churn", "churn.train", "churn.load"}
-    for event in events:
-        assert {"eventType", "eventTime", "run", "job", "inputs", "outputs", "producer", "schemaURL"} <= set(
-            event
-        )
-        assert str(uuid.UUID(event["run"]["runId"])) == event["run"]["runId"]
-    parent = by_job["churn.train"]["run"]["facets"]["parent"]["run"]["runId"]
-    assert parent == by_job["churn"]["run"]["runId"]
-    made = [one["name"] for one in by_job["churn.train"]["outputs"]]
+    by_job = {(event["job"]["name"], event["eventType"]): event for event in events}
+    jobs = {"churn", "churn.train", "churn.load"}
+    assert set(by_job) == {(job, state) for job in jobs for state in ("START", "COMPLETE")}
+    assert by_job["churn.train", "START"]["eventTime"] == "2026-11-21T08:00:02.500000Z"
+    assert [event["eventTime"] for event in events] == sorted(event["eventTime"] for event in events)
+    for (job, _), event in by_job.items():
+        assert event["run"]["runId"] == by_job[job, "START"]["run"]["runId"]
+    parent = by_job["churn.train", "COMPLETE"]["run"]["facets"]["parent"]["run"]["runId"]
+    assert parent == by_job["churn", "COMPLETE"]["run"]["runId"]
+    made = [one["name"] for one in by_job["churn.train", "COMPLETE"]["outputs"]]
     assert made == ["stage/churn.train", "model/churn"]
+
+
+def test_openlineages_own_classes_read_every_event(settings: Settings, tmp_path: Path) -> None:
+    from openlineage.client import OpenLineageClient
+    from openlineage.client.transport.file import FileConfig, FileTransport
+
+    events = open_lineage(settings, lineage(settings, PREDICTION))
+    read = [read_event(event) for event in events]
+    kept = tmp_path / "events.jsonl"
+    client = OpenLineageClient(transport=FileTransport(FileConfig(log_file_path=str(kept), append=True)))
+    for event in read:
+        client.emit(event)
+    written = [json.loads(line) for line in kept.read_text().splitlines()]
+    # The client adds a facet of its own and leaves empty ones out; what we said is in it word for word.
+    assert [contains(one, event) for one, event in zip(written, events, strict=True)] == [True] * len(events)
+
+
+def contains(written: Any, said: Any) -> bool:
+    if isinstance(said, dict):
+        return all(key in written and contains(written[key], value) for key, value in said.items() if value)
+    if isinstance(said, list):
+        return len(written) == len(said) and all(map(contains, written, said))
+    return bool(written == said or "/spec/facets/" in str(said))
+
+
+def read_event(event: dict[str, Any]) -> Any:
+    """Read an event as a consumer does: a name that the classes don't know, or a value of the wrong kind, raises."""
+    from openlineage.client import event_v2
+
+    run, job = event["run"], event["job"]
+    return event_v2.RunEvent(
+        eventType=event_v2.RunState(event["eventType"]),
+        eventTime=event["eventTime"],
+        run=event_v2.Run(**{**run, "facets": read_facets(run["facets"])}),
+        job=event_v2.Job(**{**job, "facets": read_facets(job["facets"])}),
+        inputs=[
+            event_v2.InputDataset(**{**one, "facets": read_facets(one.get("facets", {}))})
+            for one in event["inputs"]
+        ],
+        outputs=[
+            event_v2.OutputDataset(**{**one, "facets": read_facets(one.get("facets", {}))})
+            for one in event["outputs"]
+        ],
+        producer=event["producer"],
+    )
+
+
+def read_facets(facets: dict[str, Any]) -> dict[str, Any]:
+    from openlineage.client import facet_v2
+
+    kinds = {
+        "version": facet_v2.dataset_version_dataset.DatasetVersionDatasetFacet,
+        "schema": facet_v2.schema_dataset.SchemaDatasetFacet,
+        "nominalTime": facet_v2.nominal_time_run.NominalTimeRunFacet,
+        "parent": facet_v2.parent_run.ParentRunFacet,
+        "sourceCode": facet_v2.source_code_job.SourceCodeJobFacet,
+        "jobType": facet_v2.job_type_job.JobTypeJobFacet,
+    }
+    parts = {
+        "run": lambda run: facet_v2.parent_run.Run(**run),
+        "job": lambda job: facet_v2.parent_run.Job(**job),
+        "fields": lambda fields: [facet_v2.schema_dataset.SchemaDatasetFacetFields(**one) for one in fields],
+    }
+    found = {}
+    for name, facet in facets.items():
+        said = {key: value for key, value in facet.items() if not key.startswith("_")}
+        values = {key: parts.get(key, lambda value: value)(value) for key, value in said.items()}
+        found[name] = kinds[name](**values, producer=facet["_producer"])
+    return found
 
 
 def test_downstream_of_a_dataset_is_what_was_made_from_it(settings: Settings) -> None:
