@@ -48,16 +48,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return url
 
     def objects_folder(self) -> Path:
-        """Return the folder of the content-addressed store.
+        """Return the folder of the content-addressed store, or of the copies of what is in an object store."""
+        return (
+            self.state / "objects" if self.objects_url() else self.root / self.objects.removeprefix("file://")
+        )
 
-        Raises:
-            SettingsError: for a URL of another kind, which this version doesn't speak.
-        """
-        if urlparse(self.objects).scheme not in ("", "file"):
-            raise SettingsError(
-                f"objects = {self.objects!r} is not a folder", hint="object stores are not available yet"
-            )
-        return self.root / self.objects.removeprefix("file://")
+    def objects_url(self) -> str:
+        """Return the URL of the object store that contents are kept in, or nothing where a folder is."""
+        return self.objects if urlparse(self.objects).scheme not in ("", "file") else ""
 
 
 KEYS = tuple(name for name in Settings.__struct_fields__ if name != "root")

@@ -11,8 +11,11 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytest_plugins = ["tests.postgresql"]
+pytest_plugins = ["tests.postgresql", "tests.s3"]
 CHROMIUM = shutil.which("chromium")
+# No test leaves a process behind: MLflow is brought up to date where a test asks for it.
+SYNC = "JUPYTER_MLOPS_MLFLOW_SYNC"
+os.environ[SYNC] = "off"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -26,7 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def no_outer_project(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep a developer's own settings out of the tests."""
-    for name in [name for name in os.environ if name.startswith("JUPYTER_MLOPS_")]:
+    for name in [name for name in os.environ if name.startswith("JUPYTER_MLOPS_") and name != SYNC]:
         monkeypatch.delenv(name)
 
 

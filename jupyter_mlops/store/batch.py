@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING
 
 from jupyter_mlops.store.copying import copy_file, read_whole, silent, sync_all, told
 from jupyter_mlops.store.files import sync_file
+from jupyter_mlops.store.folder import READ_ONLY
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from jupyter_mlops.store.copying import Progress
     from jupyter_mlops.store.folder import Folder
 
-READ_ONLY = 0o444
+    # Brings contents, by digest and size, to where they are to be beside the folder.
+    Publish = Callable[[dict[str, int], Progress], None]
+
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 # Smaller files are read at once, and written only if their content is new.
 WHOLE = 4 << 20
@@ -31,12 +35,23 @@ class Batch:
     """Collect contents; they are in the store when ``finish`` has returned, and not before.
 
     Killed at any moment, a content is in the store as a whole or not at all.
+
+    Args:
+        folder: where they go.
+        publish: is given the digests of all that was put, new or not, when they are in the folder.
+        progress: is told how many bytes more of the files are done; where there is more to do with them than to
+            put them into the folder, ``publish`` tells it.
     """
 
-    def __init__(self, folder: Folder) -> None:
+    def __init__(
+        self, folder: Folder, *, publish: Publish | None = None, progress: Progress = silent
+    ) -> None:
         self._folder = folder
+        self._publish = publish
+        self._progress = progress
         self._pending: dict[str, Path] = {}
         self._bytes = 0
+        self._seen: dict[str, int] = {}
 
     def put_bytes(self, data: bytes) -> str:
         """Take ``data``; return its SHA-256 as hex.
@@ -48,9 +63,10 @@ class Batch:
         if digest not in self._pending and not self._folder.freshen(digest):
             with told(self._folder.path):
                 self._take(digest, self._written(data), len(data))
+        self._saw(digest, len(data))
         return digest
 
-    def put_file(self, path: Path, *, progress: Progress = silent) -> str:
+    def put_file(self, path: Path) -> str:
         """Take a file's content; return its SHA-256 as hex.
 
         Raises:
@@ -59,16 +75,16 @@ class Batch:
             OSError: when it can't be read.
         """
         if path.stat().st_size < WHOLE:
-            data = read_whole(path)
-            digest = self.put_bytes(data)
-            progress(len(data))
-            return digest
-        copy, digest = copy_file(path, self._folder.incoming, progress)
+            return self.put_bytes(read_whole(path))
+        told_copying = silent if self._publish else self._progress
+        copy, digest = copy_file(path, self._folder.incoming, told_copying)
+        size = copy.stat().st_size
         if digest in self._pending or self._folder.freshen(digest):
             copy.unlink()
         else:
             copy.chmod(READ_ONLY)
             self._take(digest, copy, 0)
+        self._saw(digest, size if self._publish else 0)
         return digest
 
     def finish(self) -> None:
@@ -78,14 +94,16 @@ class Batch:
             StorageError: when there is no room for it.
         """
         pending, self._pending, self._bytes = self._pending, {}, 0
-        if not pending:
-            return
         try:
-            with told(self._folder.path):
-                self._place(pending)
+            if pending:
+                with told(self._folder.path):
+                    self._place(pending)
         finally:
             for path in pending.values():
                 path.unlink(missing_ok=True)
+        seen, self._seen = self._seen, {}
+        if self._publish and seen:
+            self._publish(seen, self._progress)
 
     def drop(self) -> None:
         """Take away what isn't in its place yet."""
@@ -98,6 +116,12 @@ class Batch:
         self._bytes += size
         if len(self._pending) >= MOST_FILES or self._bytes >= MOST_BYTES:
             self.finish()
+
+    def _saw(self, digest: str, size: int) -> None:
+        if self._publish and digest not in self._seen:
+            self._seen[digest] = size
+        else:
+            self._progress(size)
 
     def _place(self, pending: dict[str, Path]) -> None:
         together = len(pending) > FEW and sync_all(self._folder.incoming)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import fcntl
 import hashlib
@@ -119,7 +118,7 @@ class _Copy:
     def opened(cls, incoming: Path, state: tuple[int, ...]) -> Iterator[_Copy]:
         """Go on with the copy of a file in this state, or begin one; it is locked as long as the block lasts."""
         name = hashlib.sha256(repr(state).encode()).hexdigest()[:32]
-        path, descriptor = _locked(incoming / f"{name}.partial")
+        path, descriptor = locked_partial(incoming / f"{name}.partial")
         copy = cls(path, descriptor)
         try:
             yield copy
@@ -162,7 +161,7 @@ class _Copy:
     def keep(self) -> Path:
         """Return the finished copy, which is its taker's from now on."""
         self._note.unlink(missing_ok=True)
-        return self._path
+        return taken(self._path)
 
     def drop(self) -> None:
         """Take away what there is."""
@@ -218,6 +217,8 @@ def sync_all(folder: Path) -> bool:
     Raises:
         OSError: when the disk failed.
     """
+    import ctypes
+
     try:
         function = ctypes.CDLL(None, use_errno=True).syncfs
     except (OSError, AttributeError):  # Linux has it
@@ -249,8 +250,11 @@ def told(folder: Path) -> Iterator[None]:
         ) from None
 
 
-def _locked(path: Path) -> tuple[Path, int]:
-    """Open a file that nobody else has open so: this one, or if another process is at it, one of another name."""
+def locked_partial(path: Path) -> tuple[Path, int]:
+    """Open a file for a copy under way, made if need be; return it and its descriptor, which holds it as a lock.
+
+    If another process is at it, it is one of another name.
+    """
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -263,6 +267,11 @@ def _locked(path: Path) -> tuple[Path, int]:
         if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
             return path, descriptor
         os.close(descriptor)
+
+
+def taken(path: Path) -> Path:
+    """Give a finished copy, while it is locked, a name that nobody else would go on with; return it."""
+    return path.rename(path.with_name(uuid.uuid4().hex))
 
 
 def _fill(source: int, buffer: mmap.mmap) -> int:

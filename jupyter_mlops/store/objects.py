@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.errors import IntegrityError, NotFoundError
 from jupyter_mlops.store.batch import Batch
-from jupyter_mlops.store.copying import silent
+from jupyter_mlops.store.copying import silent, told
 from jupyter_mlops.store.files import hash_file, sync_file, write_atomic
 from jupyter_mlops.store.folder import GRACE_SECONDS, READ_ONLY, Folder, is_digest
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from jupyter_mlops.store.copying import Progress
+    from jupyter_mlops.store.remote import Remote
 
 # A disk does one at a time.
 _syncs = ThreadPoolExecutor(1, "sync")
@@ -35,6 +37,7 @@ class Objects:
         self.folder = folder
         self.url = url
         self._local = Folder(folder)
+        self._remote = _remote(url) if url else None
         self._syncing: list[Future[None]] = []
 
     def __reduce__(self) -> tuple[type[Objects], tuple[Path, str]]:
@@ -42,13 +45,15 @@ class Objects:
         return type(self), (self.folder, self.url)
 
     @contextmanager
-    def batch(self) -> Iterator[Batch]:
+    def batch(self, progress: Progress = silent) -> Iterator[Batch]:
         """Give a batch to put contents into; they are in the store, durably, when the block has ended.
+
+        ``progress`` is told how many bytes more are done; they add up to what was put.
 
         Raises:
             StorageError: when there is no room for them, or the object store doesn't answer.
         """
-        batch = Batch(self._local)
+        batch = Batch(self._local, publish=self._publish if self._remote else None, progress=progress)
         try:
             yield batch
             batch.finish()
@@ -79,11 +84,10 @@ class Objects:
             StorageError: when there is no room for it, or the object store doesn't answer.
             OSError: when it can't be read.
         """
-        if is_digest(digest) and self._local.freshen(digest):
+        if is_digest(digest) and (self._remote or self._local).freshen(digest):
             progress(path.stat().st_size)
             return digest
-        with self.batch() as batch:
-            return batch.put_file(path, progress=progress)
+        return self.put_many([path], progress=progress)[0]
 
     def put_many(self, paths: Iterable[Path], *, progress: Progress = silent) -> list[str]:
         """Keep copies of many files' contents; return their SHA-256 in the same order.
@@ -97,8 +101,8 @@ class Objects:
             StorageError: when there is no room for them, or the object store doesn't answer.
             OSError: when one can't be read.
         """
-        with self.batch() as batch:
-            return [batch.put_file(path, progress=progress) for path in paths]
+        with self.batch(progress) as batch:
+            return [batch.put_file(path) for path in paths]
 
     def adopt(self, path: Path) -> str:
         """Keep a file itself, which nobody writes to any more; return its SHA-256 as hex.
@@ -110,48 +114,72 @@ class Objects:
             OSError: when the file can't be read.
         """
         digest = hash_file(path)
-        if self._local.freshen(digest):
-            return digest
-        place = self._local.make_place(digest)
-        path.chmod(READ_ONLY)
-        try:
-            place.hardlink_to(path)
-        except FileExistsError:
-            return digest
-        except OSError:  # another file system, or one without links
-            return self.put_file(path)
-        self._syncing.append(_syncs.submit(self._sync, place))
+        if not self._local.freshen(digest):
+            place = self._local.make_place(digest)
+            path.chmod(READ_ONLY)
+            try:
+                place.hardlink_to(path)
+            except FileExistsError:
+                pass
+            except OSError:  # another file system, or one without links
+                return self.put_file(path)
+        self._syncing.append(_syncs.submit(self._settle, digest))
         return digest
 
-    def _sync(self, place: Path) -> None:
-        sync_file(place)
-        self._local.sync_names([place])
-
     def settle(self) -> None:
-        """Wait until what was adopted is on disk.
+        """Wait until what was adopted is durably in the store.
 
         Raises:
             OSError: when it can't be written there.
+            StorageError: when the object store doesn't answer.
         """
         while self._syncing:
             self._syncing.pop().result()
 
     def has(self, digest: str) -> bool:
-        """Say whether the content is here."""
+        """Say whether the content is in the store.
+
+        Raises:
+            StorageError: when the object store doesn't answer.
+        """
+        if self._remote:
+            return is_digest(digest) and self._remote.stored(digest) is not None
         return self._local.has(digest)
 
-    def path(self, digest: str) -> Path:
+    def path(self, digest: str, *, progress: Progress = silent) -> Path:
         """Return the file that holds the content; it is read-only and must stay as it is.
+
+        From an object store it is fetched first, and checked then, if it isn't here yet.
 
         Raises:
             NotFoundError: when there is no such content.
+            StorageError: when the object store doesn't answer, or there is no room for the copy.
+            IntegrityError: when the object store has something else under this name.
         """
+        place = self._local.place(digest)
         if not self._local.has(digest):
-            raise NotFoundError(
-                f"no stored content {digest[:12]} under {self.folder}",
-                hint="record it again, or restore the folder",
-            )
-        return self._local.place(digest)
+            if not (self._remote and is_digest(digest)):
+                raise NotFoundError(
+                    f"no stored content {digest[:12]} under {self.folder}",
+                    hint="record it again, or restore the folder",
+                )
+            with told(self.folder):
+                fetched = self._remote.fetch(digest, self._local.incoming, progress)
+                fetched.chmod(READ_ONLY)
+                fetched.replace(self._local.make_place(digest))
+        return place
+
+    def paths(self, digests: Iterable[str], *, progress: Progress = silent) -> list[Path]:
+        """Return the files that hold the contents, in the same order; from an object store many come at a time.
+
+        Raises:
+            MlopsError: as ``path`` does, for the first that can't be had.
+        """
+        if not self._remote:
+            return [self.path(digest) for digest in digests]
+        from jupyter_mlops.store.remote import CONTENTS_AT_A_TIME, ahead
+
+        return list(ahead(partial(self.path, progress=progress), digests, CONTENTS_AT_A_TIME))
 
     def read(self, digest: str) -> bytes:
         """Return the content, checked against its name.
@@ -159,19 +187,28 @@ class Objects:
         Raises:
             NotFoundError: when there is no such content.
             IntegrityError: when the file is no longer what its name says.
+            StorageError: when the object store doesn't answer.
         """
         data = self.path(digest).read_bytes()
         _compare(hashlib.sha256(data).hexdigest(), digest)
         return data
 
     def verify(self, digest: str) -> None:
-        """Check the stored content against its name.
+        """Check the stored content against its name; in an object store, all of it there.
 
         Raises:
             NotFoundError: when there is no such content.
-            IntegrityError: when the file is no longer what its name says.
+            IntegrityError: when it is no longer what its name says.
+            StorageError: when the object store doesn't answer.
         """
-        _compare(hash_file(self.path(digest)), digest)
+        found = self._remote.stored(digest) if self._remote else None
+        if self._remote and found:
+            hashed = hashlib.sha256()
+            for part in self._remote.parts(digest, found.size):
+                hashed.update(part)
+            _compare(hashed.hexdigest(), digest)
+        else:
+            _compare(hash_file(self.path(digest)), digest)
 
     def intact(self, digest: str) -> bool:
         """Say whether the content is here and still what its name says.
@@ -180,39 +217,98 @@ class Objects:
 
         Raises:
             IntegrityError: when the file is no longer what its name says.
+            StorageError: when it isn't here and the object store doesn't answer.
         """
         if not self._local.has(digest):
-            return False
+            if not (self._remote and self.has(digest)):
+                return False
+            self.path(digest)  # it is checked on its way here
         whole = self._local.known_whole(digest)
         if not whole:
-            self.verify(digest)
+            _compare(hash_file(self._local.place(digest)), digest)
         if not self._local.freshen(digest):
             return False
         if not (whole and self._local.known_whole(digest)):
             self._local.note_whole(digest)
         return True
 
+    def discard(self, digest: str) -> None:
+        """Take the local file of a content away because it is no longer what its name says."""
+        self._local.place(digest).unlink(missing_ok=True)
+
     def digests(self) -> dict[str, int]:
-        """Return the digest of every stored content, with its size in bytes."""
+        """Return the digest of every stored content, with its size in bytes.
+
+        Raises:
+            StorageError: when the object store doesn't answer.
+        """
+        if self._remote:
+            return {digest: found.size for digest, found in self._remote.listing()}
         return dict(self._local.digests())
 
     def delete(self, digest: str, *, grace: float = GRACE_SECONDS) -> int:
         """Take a content out of the store; return the bytes that are free now.
 
         One that was put less than ``grace`` seconds ago stays: whoever put it may not have it on record yet.
+
+        Raises:
+            StorageError: when the object store doesn't answer.
         """
-        return self._local.delete(digest, grace=grace) if is_digest(digest) else 0
+        if not is_digest(digest):
+            return 0
+        freed = self._local.delete(digest, grace=grace)
+        return self._remote.delete(digest, grace=grace) if self._remote else freed
 
     def put_signature(self, digest: str, signature: bytes) -> None:
-        """Keep what proves who put a content, beside it."""
+        """Keep what proves who made a content, beside it.
+
+        Raises:
+            StorageError: when the object store doesn't answer.
+        """
+        if self._remote:
+            self._remote.put_signature(digest, signature)
         write_atomic(self._local.signature(digest), signature)
 
     def signature(self, digest: str) -> bytes | None:
-        """Return what ``put_signature`` has kept, if anything."""
+        """Return what ``put_signature`` has kept, if anything.
+
+        Raises:
+            StorageError: when the object store doesn't answer.
+        """
         try:
             return self._local.signature(digest).read_bytes()
         except FileNotFoundError:
-            return None
+            return self._remote.signature(digest) if self._remote else None
+
+    def _settle(self, digest: str) -> None:
+        place = self._local.place(digest)
+        sync_file(place)
+        self._local.sync_names([place])
+        if self._remote:
+            self._publish({digest: 0}, silent)
+
+    def _publish(self, digests: dict[str, int], progress: Progress) -> None:
+        """Send what isn't in the object store yet, many at a time."""
+        from jupyter_mlops.store.remote import CONTENTS_AT_A_TIME, ahead
+
+        remote = self._remote
+        if remote is None:  # pragma: no cover - nobody asks then
+            return
+
+        def send(digest: str) -> None:
+            if remote.freshen(digest):
+                progress(digests[digest])
+            else:
+                remote.send(digest, self._local.place(digest), progress)
+
+        for _ in ahead(send, digests, CONTENTS_AT_A_TIME):
+            pass
+
+
+def _remote(url: str) -> Remote:
+    from jupyter_mlops.store.remote import open_remote
+
+    return open_remote(url)
 
 
 def _compare(actual: str, expected: str) -> None:

@@ -31,7 +31,7 @@ class Store:
     @cached_property
     def objects(self) -> Objects:
         """The contents, by SHA-256."""
-        return Objects(self.settings.objects_folder())
+        return Objects(self.settings.objects_folder(), self.settings.objects_url())
 
     @cached_property
     def bundles(self) -> Bundles:

@@ -65,7 +65,15 @@ def test_a_bad_file_is_named(tmp_path: Path, text: str, complaint: str):
         settings.load(tmp_path)
 
 
-def test_object_stores_are_refused(tmp_path: Path):
-    (tmp_path / "mlops.toml").write_text('objects = "s3://bucket"')
-    with pytest.raises(SettingsError, match="not available yet"):
-        settings.load(tmp_path).objects_folder()
+def test_an_object_store_has_its_copies_in_the_project(tmp_path: Path):
+    (tmp_path / "mlops.toml").write_text('objects = "s3://bucket/prefix"')
+    found = settings.load(tmp_path)
+    assert found.objects_url() == "s3://bucket/prefix"
+    assert found.objects_folder() == tmp_path / ".mlops/objects"
+
+
+@pytest.mark.parametrize("text", ["contents", "file:///contents", "/contents"])
+def test_a_folder_is_no_object_store(tmp_path: Path, text: str):
+    found = settings.Settings(root=tmp_path, objects=text)
+    assert found.objects_url() == ""
+    assert found.objects_folder() == (tmp_path / "contents" if text == "contents" else Path("/contents"))
