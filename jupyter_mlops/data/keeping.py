@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from jupyter_mlops.data.sources import Source
+    from jupyter_mlops.store.copying import Progress
     from jupyter_mlops.store.objects import Objects
 
 # A folder of more files than this isn't read as one table: it would take longer than recording it.
@@ -42,7 +43,7 @@ class Kept:
     describe: Callable[[], dict[str, Any]] = field(default=_nothing)
 
 
-def keep(objects: Objects, source: Source, progress: Callable[[int], None]) -> Kept:
+def keep(objects: Objects, source: Source, progress: Progress) -> Kept:
     """Put the content of a source into the object store; a table that can't be read changes nothing.
 
     Args:
@@ -71,51 +72,55 @@ def is_part(path: str) -> bool:
     return not any(part.startswith(("_", ".")) for part in PurePosixPath(path).parts)
 
 
-def _keep_file(objects: Objects, path: Path, form: str, progress: Callable[[int], None]) -> Kept:
+def _keep_file(objects: Objects, path: Path, form: str, progress: Progress) -> Kept:
     # Nothing is written before the file has proved readable.
     before = _state(path)
     described = _described(read_frame(path, form, name=path.name)) if form in TABLES else {}
-    digest = _put(objects, path, before)
-    progress(before[0])
-    return Kept(version=digest, format=form, size_bytes=before[0], describe=lambda: described)
+    [entry] = _put(objects, {path: before}, progress)
+    return Kept(version=entry.sha256, format=form, size_bytes=entry.size, describe=lambda: described)
 
 
-def _keep_folder(objects: Objects, folder: Path, progress: Callable[[int], None]) -> Kept:
+def _keep_folder(objects: Objects, folder: Path, progress: Progress) -> Kept:
     files = folders.scan(folder)
+    before = {path: _state(path) for path in files.values()}
     form, described = _described_parts(files)
-    entries = {}
-    for name, path in files.items():
-        before = _state(path)
-        entries[name] = FileEntry(sha256=_put(objects, path, before), size=before[0])
-        progress(before[0])
-    manifest = FolderManifest(files=entries)
+    entries = dict(zip(before, _put(objects, before, progress), strict=True))
+    manifest = FolderManifest(files={name: entries[path] for name, path in files.items()})
+    # The manifest comes last: who finds it finds the files.
     return Kept(
         version=objects.put_bytes(canonical_json(manifest)),
         format=form,
         size_bytes=manifest.size_bytes,
         content="folder",
-        files=len(entries),
+        files=len(manifest.files),
         describe=lambda: described,
     )
 
 
-def _keep_frame(objects: Objects, frame: pd.DataFrame, progress: Callable[[int], None]) -> Kept:
+def _keep_frame(objects: Objects, frame: pd.DataFrame, progress: Progress) -> Kept:
     data = write_parquet(frame)
     digest = objects.put_bytes(data)
     progress(len(data))
     return Kept(version=digest, format="parquet", size_bytes=len(data), describe=partial(_described, frame))
 
 
-def _put(objects: Objects, path: Path, before: tuple[int, int, int]) -> str:
+def _put(
+    objects: Objects, before: Mapping[Path, tuple[int, int, int]], progress: Progress
+) -> list[FileEntry]:
+    """Store files; what was found out about them before must hold for what was stored."""
     try:
-        digest = objects.put_file(path)
+        digests = objects.put_many(before, progress=progress)
     except OSError as error:
-        raise unreadable(path, error) from error
-    if _state(path) != before:
-        raise DataError(
-            f"{path} was changed while it was recorded", hint="record it again when it is written"
-        )
-    return digest
+        raise unreadable(Path(error.filename or ""), error) from error
+    for path, state in before.items():
+        if _state(path) != state:
+            raise DataError(
+                f"{path} was changed while it was recorded", hint="record it again when it is written"
+            )
+    return [
+        FileEntry(sha256=digest, size=state[0])
+        for digest, state in zip(digests, before.values(), strict=True)
+    ]
 
 
 def _state(path: Path) -> tuple[int, int, int]:

@@ -12,6 +12,7 @@ from jupyter_mlops.data.sources import FRAME
 from jupyter_mlops.errors import DataError, IntegrityError, NotFoundError
 from jupyter_mlops.records.dataset import DatasetVersion
 from jupyter_mlops.store import stamp
+from jupyter_mlops.store.copying import silent
 from jupyter_mlops.store.files import copy_hashing, hash_file, replacing
 from jupyter_mlops.store.names import check_name
 
@@ -20,11 +21,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from jupyter_mlops.store.copying import Progress
     from jupyter_mlops.store.opened import Store
-
-
-def _unheard(_size: int) -> None:
-    """Tell nobody."""
 
 
 def add(
@@ -35,7 +33,7 @@ def add(
     query: str = "",
     parents: Sequence[str] = (),
     clock: Callable[[], str] = stamp.now,
-    progress: Callable[[int], None] = _unheard,
+    progress: Progress = silent,
 ) -> DatasetVersion:
     """Record a file, a folder or a frame as a version of dataset ``name``; the same content again is the same version.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jupyter_mlops.errors import UsageError
 from jupyter_mlops.records.access import Approval, Grant, Rule, Token
 from jupyter_mlops.records.base import Record, canonical_json, from_json
-from jupyter_mlops.records.dataset import DatasetVersion
+from jupyter_mlops.records.dataset import Collection, DatasetVersion
 from jupyter_mlops.records.drift import DriftReport
 from jupyter_mlops.records.evaluation import Evaluation
 from jupyter_mlops.records.model import ModelVersion, Promotion, Retirement
@@ -18,6 +18,7 @@ SCHEMA = 2
 LENGTHS = {"ref": 400, "kind": 40, "name": 255, "version": 100, "lookup": 255}
 KINDS: dict[str, type[Record]] = {
     "approval": Approval,
+    "collection": Collection,
     "dataset": DatasetVersion,
     "deployment": Deployment,
     "drift": DriftReport,

@@ -10,6 +10,7 @@ from jupyter_mlops.data import folders, sources, versions
 from jupyter_mlops.errors import DataError, IntegrityError, NotFoundError
 from jupyter_mlops.records.base import Value
 from jupyter_mlops.records.dataset import Collection, DatasetVersion
+from jupyter_mlops.store.copying import silent
 from jupyter_mlops.store.files import copy_atomic, hash_file
 from jupyter_mlops.store.opened import open_store
 from jupyter_mlops.workflows.acting import acting
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from jupyter_mlops.settings import Settings
+    from jupyter_mlops.store.copying import Progress
     from jupyter_mlops.store.opened import Store
 
 WHOLE, CHANGED, GONE, COLLECTED = "whole", "changed", "gone", "collected"
@@ -29,10 +31,6 @@ class Verified(Value, frozen=True, kw_only=True):
     version: str
     status: str
     problem: str = ""
-
-
-def _unheard(_size: int) -> None:
-    """Tell nobody."""
 
 
 def list_datasets(settings: Settings, name: str | None = None) -> list[DatasetVersion]:
@@ -64,7 +62,7 @@ def add(
     *,
     query: str = "",
     parents: Sequence[str] = (),
-    progress: Callable[[int], None] = _unheard,
+    progress: Progress = silent,
 ) -> DatasetVersion:
     """Record a file, folder, URL, frame or a query's answer as a version of dataset ``name``.
 
@@ -103,9 +101,7 @@ def size_of(source: str) -> int | None:
         return None
 
 
-def checkout(
-    settings: Settings, text: str, to: Path | None = None, *, progress: Callable[[int], None] = _unheard
-) -> Path:
+def checkout(settings: Settings, text: str, to: Path | None = None, *, progress: Progress = silent) -> Path:
     """Put a version's content on a path and return it.
 
     Without ``to`` it is the read-only copy that ``mlops.dataset`` gives; ``to`` (a file or an existing folder, for a
@@ -129,9 +125,7 @@ def checkout(
         ) from error
 
 
-def verify(
-    settings: Settings, names: Sequence[str] = (), *, progress: Callable[[int], None] = _unheard
-) -> list[Verified]:
+def verify(settings: Settings, names: Sequence[str] = (), *, progress: Progress = silent) -> list[Verified]:
     """Hash the stored content of dataset versions again and say of each whether it is whole.
 
     Args:

@@ -143,3 +143,33 @@ def verify(datasets: tuple[str, ...], *, as_json: bool) -> int:
             name, _, version = each.version.removeprefix("dataset/").partition("@")
             click.echo(f"{name}@{version[: view.SHORT]}  {each.status}")
     return 1 if any(each.status in (data.CHANGED, data.GONE) for each in found) else 0
+
+
+@command.command("gc")
+@click.option(
+    "--keep",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Keep N versions of each dataset, and what kept models and the last runs were made from (default: all).",
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@click.option("--exclusive", is_flag=True, help="No other project uses the object store.")
+@json_option
+def gc(*, keep: int | None, dry_run: bool, exclusive: bool, as_json: bool) -> None:
+    """Take contents away that nothing kept needs; what was recorded within the last hour stays."""
+    from jupyter_mlops import settings
+    from jupyter_mlops.interfaces.cli import _data_view as view
+    from jupyter_mlops.workflows import data_gc
+
+    with view.progress("collecting", None) as progress:
+        found = data_gc.collect(
+            settings.load(), keep=keep, dry_run=dry_run, exclusive=exclusive, progress=progress
+        )
+    if as_json:
+        emit(found)
+        return
+    for ref in found.versions:
+        name, _, version = ref.removeprefix("dataset/").partition("@")
+        click.echo(f"{name}@{version[: view.SHORT]}")
+    what = "would go" if dry_run else "gone"
+    click.echo(f"{found.contents:,} contents {what}, {view.size(found.size_bytes)}; {found.kept:,} kept")
