@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jupyter_mlops.errors import NotAvailableYetError
+from jupyter_mlops.interfaces.cli import _card
 from jupyter_mlops.interfaces.cli._common import console, emit, json_option
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ SHORT = 12
 @click.group("models")
 def command() -> None:
     """List, show, compare, promote and roll back model versions; MODEL is NAME, NAME/NUMBER or NAME@ALIAS."""
+
+
+command.add_command(_card.command)
 
 
 @command.command("list")
@@ -93,13 +96,6 @@ def rollback(name: str, alias: str, reason: str, as_json: bool) -> None:
     from jupyter_mlops.workflows import models
 
     _report(models.rollback(settings.load(), name, alias, reason), as_json)
-
-
-@command.command("card", context_settings={"ignore_unknown_options": True})
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def card(**_: Any) -> None:
-    """Write a model card (not available yet)."""
-    raise NotAvailableYetError("jupyter mlops models card")
 
 
 def _report(moved: Promotion, as_json: bool) -> None:

@@ -110,7 +110,7 @@ def test_the_way_of_a_dataset(type_in: Any, workspace: Path) -> None:
         (("data", "show", "churn"), "no dataset 'churn'"),
         (("data", "lst"), "No such command 'lst'"),
         (("models", "rollback", "churn"), "no model 'churn'"),
-        (("models", "card", "churn"), "jupyter mlops models card is not available yet"),
+        (("models", "card", "churn"), "no model 'churn'"),
         (("models", "promote"), "Missing argument"),
     ],
 )

@@ -1,0 +1,215 @@
+"""Gather what is on record of a model version, and write it as a card or as a bill of materials."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+import msgspec
+
+from jupyter_mlops.errors import MlopsError, NotFoundError
+from jupyter_mlops.governance.model_card.record import Card, Event, Vote
+from jupyter_mlops.records.access import Approval
+from jupyter_mlops.records.base import from_json
+from jupyter_mlops.records.dataset import DatasetVersion
+from jupyter_mlops.records.evaluation import Evaluation
+from jupyter_mlops.records.model import Manifest, ModelVersion, Promotion, Retirement
+from jupyter_mlops.records.run import Environment, Run
+from jupyter_mlops.records.serving import Deployment
+from jupyter_mlops.store import access, stamp
+from jupyter_mlops.store.bundles import MANIFEST
+from jupyter_mlops.store.opened import open_store
+from jupyter_mlops.workflows import history, models
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from jupyter_mlops.governance.model_card.record import Tone
+    from jupyter_mlops.notebook.card_text import CardText
+    from jupyter_mlops.records.base import Record
+    from jupyter_mlops.settings import Settings
+    from jupyter_mlops.store.opened import Store
+
+Form = Literal["md", "html", "cyclonedx"]
+CHAMPION = "champion"
+_R = TypeVar("_R", bound="Record")
+
+
+def card(settings: Settings, text: str, *, clock: Callable[[], str] = stamp.now) -> Card:
+    """Gather the card of the version that ``churn/3``, ``churn@champion`` or ``churn`` (the newest) names.
+
+    Raises:
+        NotFoundError: when there is no such version.
+    """
+    view = models.show(settings, text)
+    store, model = open_store(settings), view.model
+    made = sorted(store.ledger.children(str(model.ref)), key=lambda record: record.created_at)
+    run = _record(store, f"run/{model.run_id}", Run) if model.run_id else None
+    written, written_in = _text(store, model, run)
+    manifest, size = _bundle(store, model.bundle)
+    return Card(
+        model=model,
+        at=clock(),
+        lineage=history.lineage(settings, str(model.ref)),
+        aliases=view.aliases,
+        evaluations=view.evaluations,
+        events=tuple(_events(model, made)),
+        votes=_votes(store, model),
+        approvals_needed=_needed(store, model),
+        override=_override(model, made) if CHAMPION in view.aliases else None,
+        retired=_retired(made),
+        run=run,
+        text=written,
+        text_run=written_in,
+        datasets=_datasets(store, model.datasets),
+        test=next(iter(_datasets(store, (model.test.dataset,))), None) if model.test else None,
+        manifest=manifest,
+        size_bytes=size,
+        environment=_environment(store, (run.environment if run else "") or model.environment),
+    )
+
+
+def write(found: Card, form: Form) -> str:
+    """Write a card as Markdown, as one HTML page, or as a CycloneDX bill of materials in JSON."""
+    if form == "cyclonedx":
+        from jupyter_mlops.governance import bom
+
+        return bom.render(found)
+    from jupyter_mlops.governance.model_card.layout import lay_out
+
+    if form == "html":
+        from jupyter_mlops.governance.model_card import page
+
+        return page.render(lay_out(found))
+    from jupyter_mlops.governance.model_card import markdown
+
+    return markdown.render(lay_out(found))
+
+
+def _record(store: Store, ref: str, kind: type[_R]) -> _R | None:
+    try:
+        found = store.ledger.get(ref)
+    except NotFoundError:
+        return None
+    return found if isinstance(found, kind) else None
+
+
+def _datasets(store: Store, refs: Iterable[str]) -> tuple[DatasetVersion, ...]:
+    named = (ref if ref.startswith("dataset/") else f"dataset/{ref}" for ref in refs)
+    found = (_record(store, ref, DatasetVersion) for ref in dict.fromkeys(named))
+    return tuple(version for version in found if version is not None)
+
+
+def _environment(store: Store, digest: str) -> Environment | None:
+    try:
+        return from_json(store.objects.read(digest), Environment) if digest else None
+    except (MlopsError, msgspec.DecodeError):
+        return None
+
+
+def _bundle(store: Store, digest: str) -> tuple[Manifest | None, int | None]:
+    """Return what a bundle's manifest says and how large its files are; the model in it is not loaded."""
+    try:
+        folder = store.bundles.path(digest)
+        manifest = from_json((folder / MANIFEST).read_bytes(), Manifest)
+        return manifest, sum((folder / name).stat().st_size for name in manifest.files)
+    except (MlopsError, msgspec.DecodeError, OSError):
+        return None, None
+
+
+def _text(store: Store, model: ModelVersion, run: Run | None) -> tuple[CardText | None, str]:
+    """Return what the notebook said about the model in the newest run that gave this version, and that run's id.
+
+    A later run in which the stage was unchanged gives the same version: what was written since is about it too.
+    """
+    from jupyter_mlops.notebook import card_text, cells
+
+    made_by = [ref for ref in (run.parents if run else ()) if ref.startswith("stage/")]
+    ending = f".{model.stage}@{model.run_id}"
+    later = [
+        record
+        for ref in made_by
+        if f"{ending}." in f"{ref}."
+        for record in store.ledger.children(ref, "run")
+        if isinstance(record, Run) and record.status == "succeeded"
+    ]
+    runs = sorted([*later, *([run] if run else [])], key=lambda each: each.created_at, reverse=True)
+    for each in dict.fromkeys(each.run_id for each in runs):
+        found = next(one for one in runs if one.run_id == each)
+        try:
+            notebook = cells.parse(store.objects.read(found.notebook_digest), found.notebook)
+        except MlopsError:
+            continue
+        # A newer notebook without a card takes back what an older one said.
+        text = card_text.of_notebook(notebook, model.name)
+        return text, found.run_id if text else ""
+    return None, ""
+
+
+def _votes(store: Store, model: ModelVersion) -> tuple[Vote, ...]:
+    """Return everybody's newest word about exactly this bundle, oldest first."""
+    words = [
+        record
+        for record in store.ledger.find("approval", f"{model.name}.{model.version}")
+        if isinstance(record, Approval) and record.bundle == model.bundle
+    ]
+    newest = {word.author: word for word in sorted(words, key=lambda word: word.created_at)}
+    return tuple(
+        Vote(
+            at=word.created_at,
+            author=word.author,
+            approved=word.verdict == "approved",
+            reason=word.reason,
+        )
+        for word in sorted(newest.values(), key=lambda word: word.created_at)
+    )
+
+
+def _needed(store: Store, model: ModelVersion) -> int | None:
+    rules = access.policy(store.ledger).rules_for(model.name)
+    return max((rule.approvals for rule in rules), default=0) or None
+
+
+def _override(model: ModelVersion, made: list[Record]) -> Event | None:
+    """Return the promotion by which the version is champion now, where it was one against its gates."""
+    found = [
+        record
+        for record in made
+        if isinstance(record, Promotion) and record.alias == CHAMPION and record.version == model.version
+    ]
+    if not found or not found[-1].override:
+        return None
+    return Event(at=found[-1].created_at, author=found[-1].author, reason=found[-1].reason, what="override")
+
+
+def _retired(made: list[Record]) -> str:
+    causes = [record for record in made if isinstance(record, Retirement)]
+    return ", ".join(dict.fromkeys(record.reason or record.cause for record in causes))
+
+
+def _events(model: ModelVersion, made: list[Record]) -> Iterable[Event]:
+    """Yield what was decided about the version and done with it, oldest first."""
+    stage = f" by stage {model.stage} of run {model.run_id}" if model.run_id else " by hand"
+    yield Event(at=model.created_at, author=model.author, what=f"registered{stage}")
+    for record in made:
+        event = _event(model, record)
+        if event is not None:
+            yield event
+
+
+def _event(model: ModelVersion, record: Record) -> Event | None:
+    at, author = record.created_at, record.author
+    if isinstance(record, Evaluation) and (record.model, record.version) == (model.name, model.version):
+        what = "gate passed" if record.passed else "gate failed"
+        return Event(at=at, author=author, what=what, tone="ok" if record.passed else "bad")
+    if isinstance(record, Promotion) and record.version == model.version:
+        how = "made {} again, by a rollback" if record.rollback else "made {}"
+        how = "made {} against its gates" if record.override else how
+        tone: Tone = "bad" if record.override else ""
+        return Event(at=at, author=author, what=how.format(record.alias), reason=record.reason, tone=tone)
+    if isinstance(record, Approval) and record.bundle == model.bundle:
+        tone = "ok" if record.verdict == "approved" else "bad"
+        return Event(at=at, author=author, what=record.verdict, reason=record.reason, tone=tone)
+    if isinstance(record, Retirement):
+        return Event(at=at, author=author, what=record.cause, reason=record.reason, tone="warn")
+    address = record.address if isinstance(record, Deployment) else ""
+    return Event(at=at, author=author, what=f"served at {address}") if address else None
