@@ -40,7 +40,7 @@ def lock(modules: Iterable[str]) -> str:
     """
     from importlib import metadata
 
-    providers = _providers()
+    providers = providers()
     wanted = {name for module in modules for name in providers.get(module.partition(".")[0], ())}
     pinned: dict[str, str] = {}
     pending = deque([OURS, "ipykernel", *sorted(wanted)])
@@ -92,7 +92,8 @@ def _infos(entry: str) -> list[str]:
 
 
 @cache
-def _providers() -> dict[str, list[str]]:
+def providers() -> dict[str, list[str]]:
+    """Return the distributions that each importable top-level name comes from."""
     from importlib import metadata
 
     return {module: list(names) for module, names in metadata.packages_distributions().items()}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.pipeline.cache_key import MODULE
+from jupyter_mlops.settings import FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 # What a notebook's code says that makes a model: only then is anything kept.
 LOGS_A_MODEL = "log_model"
 MEGABYTE = 1 << 20
+# The project's own configuration: it may hold a password, and says nothing about a model.
+NO_INPUTS = (FILE, "pyproject.toml")
 
 
 @dataclass(frozen=True)
@@ -47,12 +50,15 @@ def keep(
     """
     found: dict[str, str] = {}
     left_out: dict[str, str] = {}
-    for name in sorted(set(named)):
+    for name in sorted({*named} - {*NO_INPUTS}):
         members = _members(name, files, states)
         size = sum(_size(files, path) for path in members)
         if size > limit * MEGABYTE:
             left_out[name] = f"it has {size / MEGABYTE:,.0f} MB, more than keep_inputs = {limit}"
             continue
+        if not members:
+            # An empty folder has no content, but is met all the same.
+            found[name] = ""
         for path in members:
             why = _put(objects, files, path, found)
             if why:

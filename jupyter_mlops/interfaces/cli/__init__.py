@@ -21,12 +21,12 @@ COMMANDS = {
     "verify": "Prove that the pipeline gives the notebook's results.",
     "data": "List, show and check out dataset versions.",
     "models": "List, show, compare, promote and roll back model versions.",
+    "reproduce": "Build a model version again from the record alone.",
     "serve": "Serve a model version over HTTP.",
     "lineage": "Print what stands behind a prediction, model, run or dataset.",
     "drift": "Compare two samples of data, column by column.",
 }
 PLANNED = {
-    "reproduce": "Build a model version again from the record alone.",
     "deploy": "Roll a version out by canary, shadow or blue-green.",
     "rollback": "Take a deployment back to its last version.",
     "audit": "Show and verify the audit log.",

@@ -176,13 +176,13 @@ def _left(namespace: dict[str, Any], crossing: Crossing, name: str) -> tuple[Any
     if paths and paths[-1].is_dir():
         return _kept(paths[-1], name)
     try:
-        values = _read_values([name], paths, dict(namespace))
+        values = read_values([name], paths, dict(namespace))
     except Exception as error:  # noqa: BLE001 - a pickle runs anybody's code, and may raise anything
         return None, f"{type(error).__name__}: {error}"
     return (values[name], "") if name in values else (None, "missing")
 
 
-def _read_values(names: Sequence[str], products: Sequence[Path], namespace: dict[str, Any]) -> dict[str, Any]:
+def read_values(names: Sequence[str], products: Sequence[Path], namespace: dict[str, Any]) -> dict[str, Any]:
     """Return what a stage right below the last of the products would read."""
     from jupyter_mlops.pipeline import leaving
     from jupyter_mlops.pipeline.above import Above
