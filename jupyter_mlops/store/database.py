@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,9 +28,11 @@ _WRITE = "jupyter_mlops_write"
 _WRITERS = 7_303_014
 
 
+@lru_cache(maxsize=16)
 def open_engine(url: str) -> Engine:
-    """Return an engine for ``url``; nothing is connected to, and no file made, until it is used.
+    """Return the engine for ``url``; nothing is connected to, and no file made, until it is used.
 
+    It is the same one each time: what it has learnt of the database, and prepared, serves the next question too.
     SQLite and PostgreSQL get what several writing processes need; every other URL is SQLAlchemy's own business.
 
     Raises:

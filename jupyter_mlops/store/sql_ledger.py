@@ -10,8 +10,8 @@ from sqlalchemy import func, select
 from jupyter_mlops.errors import IntegrityError, NotFoundError
 from jupyter_mlops.records.ref import Ref
 from jupyter_mlops.store import anchors, rows, tables
-from jupyter_mlops.store.database import reading, writing
-from jupyter_mlops.store.rows import KINDS
+from jupyter_mlops.store.database import database_file, reading, writing
+from jupyter_mlops.store.rows import KINDS, SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -188,12 +188,20 @@ class SqlLedger:
     @contextmanager
     def reading(self) -> Iterator[Reading]:
         """Open a transaction that only reads."""
-        self._ready = self._ready or tables.exist(self.engine)
-        if not self._ready:
+        path = database_file(self.engine)
+        if path is not None and not path.is_file():
             yield Reading(None)
             return
         with reading(self.engine) as connection:
-            yield Reading(connection)
+            found = SCHEMA if self._ready else tables.schema(connection)
+            if found in (None, SCHEMA):
+                self._ready = found is not None
+                yield Reading(connection if self._ready else None)
+                return
+        # The tables of an older version are brought up to date first.
+        tables.create(self.engine)
+        with self.reading() as open_:
+            yield open_
 
     @contextmanager
     def writing(self) -> Iterator[Writing]:

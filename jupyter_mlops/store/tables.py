@@ -105,7 +105,7 @@ def exist(engine: Engine) -> bool:
     if path is not None and not path.is_file():
         return False
     with reading(engine) as connection:
-        found = _schema(connection)
+        found = schema(connection)
     if found is not None and found < SCHEMA:
         create(engine)
     return found is not None
@@ -114,7 +114,7 @@ def exist(engine: Engine) -> bool:
 def create(engine: Engine) -> None:
     """Make the tables where they are missing, all or none; safe from several processes at once."""
     with first_use(engine), writing(engine) as connection:
-        found = _schema(connection)
+        found = schema(connection)
         if found is None:
             metadata.create_all(connection)
             connection.execute(schema_version.insert().values(version=SCHEMA))
@@ -134,7 +134,7 @@ def change_schema(engine: Engine, wanted: int) -> None:
     if not exist(engine):
         raise UsageError("the project has no database yet", hint="nothing has to be changed")
     with writing(engine) as connection:
-        found = _schema(connection)
+        found = schema(connection)
         if found is not None and found != wanted:
             _move(connection, found, wanted)
 
@@ -144,7 +144,12 @@ def revision(schema: int) -> str:
     return f"{schema:04d}"
 
 
-def _schema(connection: Connection) -> int | None:
+def schema(connection: Connection) -> int | None:
+    """Return the version of the tables; None where there are none.
+
+    Raises:
+        IntegrityError: when they were made by a newer version of the package.
+    """
     if not inspect(connection).has_table(schema_version.name):
         return None
     found: int | None = connection.scalar(select(func.max(schema_version.c.version)))
