@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.data import folders, keeping, sources
+from jupyter_mlops.data import contents, folders, sources
 from jupyter_mlops.data.frames import read_frame
 from jupyter_mlops.data.sources import FRAME
 from jupyter_mlops.errors import DataError, IntegrityError, NotFoundError
@@ -17,25 +19,30 @@ from jupyter_mlops.store.files import copy_hashing, hash_file, replacing
 from jupyter_mlops.store.names import check_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import pandas as pd
 
+    from jupyter_mlops.data.contents import Content
+    from jupyter_mlops.data.sources import Source
     from jupyter_mlops.store.copying import Progress
     from jupyter_mlops.store.opened import Store
 
 
-def add(
-    store: Store,
-    name: str,
-    source: str | Path | pd.DataFrame,
-    *,
-    query: str = "",
-    parents: Sequence[str] = (),
-    clock: Callable[[], str] = stamp.now,
-    progress: Progress = silent,
-) -> DatasetVersion:
-    """Record a file, a folder or a frame as a version of dataset ``name``; the same content again is the same version.
+@dataclass(frozen=True)
+class Unrecorded:
+    """Hold a source's content that isn't on record yet, with its rows and columns if it is a table."""
+
+    source: Source
+    content: Content
+    described: dict[str, Any]
+
+
+@contextmanager
+def examined(
+    store: Store, name: str, source: Any, *, query: str = "", progress: Progress = silent
+) -> Iterator[Unrecorded | DatasetVersion]:
+    """Look at a source without writing anything: give the version that it is, or what ``record`` makes one.
 
     Args:
         store: the project's store.
@@ -43,64 +50,82 @@ def add(
         source: a file of any format (tables get a schema and a profile), a folder, a ``.dvc`` file, a URL that fsspec
             knows, or a frame (kept as Parquet); with ``query`` the URL of a database.
         query: what the database is asked; its answer is kept as a frame is.
-        parents: the references of the dataset versions that it was made from.
-        clock: gives the time of the record.
-        progress: is told the size of what was dealt with, in bytes, piece by piece.
+        progress: is told the size of what was fetched, in bytes, piece by piece.
 
     Raises:
         DataError: when the source is missing or can't be read as what its suffix says.
         UsageError: when the name can't name a dataset.
     """
     check_name("dataset", name)
-    found = known(store, name, source)
-    if found is not None:
-        return found
     scratch = store.settings.state / "fetched"
     with sources.opened(
         source, query=query, root=store.settings.root, scratch=scratch, progress=progress
     ) as given:
-        kept = keeping.keep(store.objects, given, progress)
-        found = _on_record(store, name, kept.version)
-        described = {} if found else kept.describe()
-    if found is not None:
-        return found
+        content = contents.look(given)
+        found = _known(store, name, content)
+        yield found or Unrecorded(given, content, content.describe())
+
+
+def record(
+    store: Store,
+    name: str,
+    found: Unrecorded,
+    *,
+    parents: Sequence[str] = (),
+    clock: Callable[[], str] = stamp.now,
+    progress: Progress = silent,
+) -> DatasetVersion:
+    """Store a content that was examined, and put it on record.
+
+    Args:
+        store: the project's store.
+        name: the dataset's name.
+        found: the content.
+        parents: the references of the dataset versions that it was made from.
+        clock: gives the time of the record.
+        progress: is told the size of what was stored, in bytes, piece by piece.
+
+    Raises:
+        DataError: when it changed since.
+    """
+    digest = found.content.put(store.objects, progress)
     version = DatasetVersion(
         name=name,
-        version=kept.version,
-        source=given.label,
-        query=given.query,
-        format=kept.format,
-        size_bytes=kept.size_bytes,
-        content=kept.content,
-        files=kept.files,
-        parents=tuple(parent for parent in dict.fromkeys(parents) if not parent.endswith(f"@{kept.version}")),
+        version=digest,
+        source=found.source.label,
+        query=found.source.query,
+        format=found.content.form,
+        size_bytes=found.content.size_bytes,
+        content=found.content.kind,
+        files=found.content.files,
+        parents=tuple(parent for parent in dict.fromkeys(parents) if not parent.endswith(f"@{digest}")),
         created_at=clock(),
         author=stamp.author(),
-        **described,
+        **found.described,
     )
     # Another process may record the same content at the same time; the first record stands.
     store.ledger.append_new(version)
-    return resolve(store, f"{name}@{version.version}")
+    return resolve(store, f"{name}@{digest}")
 
 
-def known(store: Store, name: str, source: object) -> DatasetVersion | None:
-    """Return the version that a file's content is on record as, if it is and still in the store; writes nothing.
+def add(
+    store: Store,
+    name: str,
+    source: Any,
+    *,
+    clock: Callable[[], str] = stamp.now,
+    progress: Progress = silent,
+) -> DatasetVersion:
+    """Record what a source holds as a version of dataset ``name``; the same content again is the same version.
 
     Raises:
+        DataError: when the source is missing or can't be read as what its suffix says.
         UsageError: when the name can't name a dataset.
     """
-    check_name("dataset", name)
-    if not isinstance(source, str | os.PathLike) or sources.is_url(source) or not Path(source).is_file():
-        return None
-    path = Path(source)
-    try:
-        size = path.stat().st_size
-        # A file that is as long as no version is none, without reading it.
-        sizes = [each.size_bytes for each in versions_of(store, name) if each.content == "file"]
-        digest = hash_file(path) if size in sizes else ""
-    except OSError as error:
-        raise keeping.unreadable(path, error) from error
-    return _on_record(store, name, digest) if digest and store.objects.has(digest) else None
+    with examined(store, name, source, progress=progress) as found:
+        if isinstance(found, DatasetVersion):
+            return found
+        return record(store, name, found, clock=clock, progress=progress)
 
 
 def versions_of(store: Store, name: str | None = None) -> list[DatasetVersion]:
@@ -141,7 +166,7 @@ def load_frame(store: Store, version: DatasetVersion) -> pd.DataFrame:
     manifest = folders.read_manifest(store.objects, version.version)
     parts = []
     for path, entry in manifest.files.items():
-        if keeping.is_part(path):
+        if contents.is_part(path):
             store.objects.verify(entry.sha256)
             stored = store.objects.path(entry.sha256)
             parts.append(read_frame(stored, version.format, name=f"{label}/{path}"))
@@ -206,7 +231,21 @@ def reads_of(store: Store, version: DatasetVersion, source: object, query: str =
     return {f"{path.rstrip('/')}/{name}": entry.sha256 for name, entry in manifest.files.items()}
 
 
-def _on_record(store: Store, name: str, digest: str) -> DatasetVersion | None:
+def _known(store: Store, name: str, content: Content) -> DatasetVersion | None:
+    """Return the version that a content is on record as, if it is and in the store; it is hashed only if it can be."""
+
+    def like(version: DatasetVersion) -> bool:
+        return (version.content, version.files, version.size_bytes) == (
+            content.kind,
+            content.files,
+            content.size_bytes,
+        )
+
+    if not any(map(like, versions_of(store, name))):
+        return None
+    digest = content.digest()
+    if not store.objects.has(digest):
+        return None
     try:
         return resolve(store, f"{name}@{digest}")
     except NotFoundError:

@@ -66,7 +66,7 @@ def add(
 ) -> DatasetVersion:
     """Record a file, folder, URL, frame or a query's answer as a version of dataset ``name``.
 
-    A file whose content is on record already changes nothing.
+    What is on record already changes nothing.
 
     Args:
         settings: the project.
@@ -81,12 +81,12 @@ def add(
         DeniedError: when whoever runs this may not.
     """
     store = open_store(settings)
-    found = versions.known(store, name, source)
-    if found is not None:
-        return found
-    with acting(settings, "data.add", f"dataset/{name}", source=_told(source)) as act:
-        version = versions.add(store, name, source, query=query, parents=parents, progress=progress)
-        act.note(subject=str(version.ref))
+    with versions.examined(store, name, source, query=query, progress=progress) as found:
+        if isinstance(found, DatasetVersion):
+            return found
+        with acting(settings, "data.add", f"dataset/{name}", source=found.source.label) as act:
+            version = versions.record(store, name, found, parents=parents, progress=progress)
+            act.note(subject=str(version.ref))
     return version
 
 
@@ -152,12 +152,6 @@ def collected_versions(store: Store) -> set[str]:
     """Return the references of the dataset versions whose content was taken away by ``data gc``."""
     records = store.ledger.find("collection")
     return {ref for each in records if isinstance(each, Collection) for ref in each.versions}
-
-
-def _told(source: Any) -> str:
-    if sources.is_url(source):
-        return sources.without_credentials(source)
-    return os.fspath(source) if isinstance(source, str | os.PathLike) else sources.FRAME
 
 
 def _meant(store: Store, text: str) -> list[DatasetVersion]:

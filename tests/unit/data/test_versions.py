@@ -129,7 +129,7 @@ def test_what_isnt_there_is_said_and_changes_nothing(
 ) -> None:
     (workspace / "churn.csv").write_text("x\n1\n")
     with pytest.raises(DataError) as caught:
-        versions.add(store, "churn", source)  # type: ignore[arg-type]  # one of them is wrong on purpose
+        versions.add(store, "churn", source)
     assert message in str(caught.value)
     assert not (workspace / ".mlops").exists()
 
