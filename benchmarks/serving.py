@@ -29,6 +29,7 @@ from sklearn.preprocessing import StandardScaler
 
 from jupyter_mlops.records.model import Manifest, Signature, Tensor
 from jupyter_mlops.store.bundles import Bundles
+from jupyter_mlops.store.objects import Objects
 
 ROOT = Path(__file__).parents[1]
 COLUMNS = [f"feature_{number}" for number in range(20)]
@@ -83,7 +84,7 @@ def our_server(model: Any, folder: Path) -> list[str]:
         inputs=tuple(Tensor(name=name, datatype="FP64", shape=(-1,), dtype="float64") for name in COLUMNS),
         outputs=(Tensor(name="predict", datatype="BOOL", shape=(-1,)),),
     )
-    bundles = Bundles(folder / "bundles")
+    bundles = Bundles(folder / "bundles", Objects(folder / "objects"))
     bundle = bundles.path(
         bundles.write(model, Manifest(name="m", task="classification", signature=signature))
     )

@@ -40,7 +40,10 @@ class TestData(Value, frozen=True, kw_only=True):
 
 
 class Manifest(Value, frozen=True, kw_only=True):
-    """List what a bundle holds; ``files`` maps each file's name in the bundle to its SHA-256."""
+    """List what a bundle holds; ``files`` maps each file's name in the bundle to its SHA-256.
+
+    ``signed_by`` is the fingerprint of the key whose signature lies beside it; empty before there were signatures.
+    """
 
     schema_version: int = 1
     name: str
@@ -49,6 +52,7 @@ class Manifest(Value, frozen=True, kw_only=True):
     classes: tuple[Any, ...] = ()
     requirements: tuple[str, ...] = ()
     files: dict[str, str] = msgspec.field(default_factory=dict)
+    signed_by: str = ""
 
 
 class ModelVersion(Record, frozen=True, kw_only=True):

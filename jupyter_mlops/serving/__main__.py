@@ -48,6 +48,9 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--bundle", type=Path, required=True, help="the folder with model.pkl and manifest.json"
     )
+    parser.add_argument(
+        "--keys", type=Path, help="the folder of the public keys that bundles may be signed with"
+    )
     parser.add_argument("--deployment", required=True, help="the id that predictions are logged under")
     parser.add_argument("--model", required=True, help="the model's name")
     parser.add_argument("--version", type=int, required=True, help="the version's number")
@@ -80,6 +83,7 @@ def _open(options: argparse.Namespace, guard: Guard, address: str) -> tuple[Serv
     from jupyter_mlops.records.serving import Deployment
     from jupyter_mlops.serving.app import ServingApp
     from jupyter_mlops.serving.loader import load
+    from jupyter_mlops.store.keys import Keys
     from jupyter_mlops.store.predictions import PredictionLog
 
     deployment = Deployment(
@@ -89,7 +93,7 @@ def _open(options: argparse.Namespace, guard: Guard, address: str) -> tuple[Serv
         bundle=options.bundle.name,
         address=address,
     )
-    model = load(options.bundle)
+    model = load(options.bundle, Keys(options.keys) if options.keys else None)
     log = PredictionLog(options.log)
     app = ServingApp(model, log, deployment, guard)
 

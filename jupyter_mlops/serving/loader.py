@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jupyter_mlops.records.model import Manifest
+    from jupyter_mlops.store.keys import Keys
 
 _METHODS = ("predict", "predict_proba")
 
@@ -56,13 +57,13 @@ class ServedModel:
         return np.array(columns[column.name], dtype=dtype)
 
 
-def load(folder: Path) -> ServedModel:
-    """Load the bundle in ``folder`` after checking its files.
+def load(folder: Path, keys: Keys | None = None) -> ServedModel:
+    """Load the bundle in ``folder`` after checking its files, and by ``keys`` who signed it.
 
     Raises:
-        MlopsError: when the bundle is missing, changed, or needs what isn't installed.
+        MlopsError: when the bundle is missing, changed, signed by nobody trusted, or needs what isn't installed.
     """
-    bundle = load_folder(folder)
+    bundle = load_folder(folder, keys)
     return ServedModel(bundle.model, bundle.manifest)
 
 

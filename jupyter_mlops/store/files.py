@@ -32,6 +32,20 @@ def copy_atomic(source: Path, path: Path) -> str:
         return copy_hashing(stream, target)
 
 
+def link_or_copy(source: Path, path: Path) -> None:
+    """Give a file another name, or where there are no links a durable copy; ``path`` must not be there yet."""
+    try:
+        path.hardlink_to(source)
+    except FileExistsError:
+        raise
+    except OSError:  # another file system, or one without links
+        with source.open("rb") as stream, path.open("xb") as target:
+            copy_hashing(stream, target)
+            target.flush()
+            os.fchmod(target.fileno(), 0o444)
+            os.fsync(target.fileno())
+
+
 def copy_hashing(stream: BinaryIO, target: BinaryIO) -> str:
     """Copy one open file into another; return the SHA-256 of the bytes that went over, as hex."""
     digest = hashlib.sha256()

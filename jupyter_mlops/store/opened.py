@@ -36,7 +36,7 @@ class Store:
     @cached_property
     def bundles(self) -> Bundles:
         """The models, as the serving process loads them."""
-        return Bundles(self.settings.state / "bundles")
+        return Bundles(self.settings.state / "bundles", self.objects, self.keys)
 
     @cached_property
     def keys(self) -> Keys:

@@ -63,6 +63,7 @@ def prepare(settings: Settings, target: str, port: int, host: str = "127.0.0.1")
     )
     store.ledger.append(deployment)
     argv = [sys.executable, "-m", "jupyter_mlops.serving", "--bundle", str(bundle)]
+    argv += ["--keys", str(store.keys.folder)]
     argv += ["--deployment", deployment.deployment_id, "--model", model.name, "--version", str(model.version)]
     argv += ["--log", str(settings.state / PREDICTIONS), "--port", str(port), "--host", host]
     return Launch(argv=tuple(argv), environment={**_ONE_THREAD, **os.environ}, deployment=deployment)

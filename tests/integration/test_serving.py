@@ -26,6 +26,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from jupyter_mlops.records.model import Manifest, Signature, Tensor
 from jupyter_mlops.store.bundles import Bundles
+from jupyter_mlops.store.objects import Objects
 from jupyter_mlops.store.predictions import PredictionLog
 
 pytestmark = pytest.mark.slow
@@ -69,7 +70,7 @@ def bundle(model: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
             Tensor(name="predict_proba", datatype="FP64", shape=(-1, 2)),
         ),
     )
-    bundles = Bundles(tmp_path_factory.mktemp("bundles"))
+    bundles = Bundles(tmp_path_factory.mktemp("bundles"), Objects(tmp_path_factory.mktemp("objects")))
     return bundles.path(
         bundles.write(model, Manifest(name="churn", task="classification", signature=signature))
     )
