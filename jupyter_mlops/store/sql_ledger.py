@@ -88,23 +88,22 @@ class Reading:
 
     def among(self, refs: Iterable[str]) -> dict[str, Record]:
         """Return those of the exact references ``refs`` that are on record, with their records."""
-        query = _select(_rows.ref)
-        return {
-            row.ref: _decode(row)
-            for batch in _batches(refs)
-            for row in self._execute(query.where(_rows.ref.in_(batch)))
-        }
+        return {row.ref: _decode(row) for row in self._rows_of(_select(_rows.ref), refs)}
 
     def made_from(self, refs: Iterable[str], kinds: Iterable[str] = ()) -> list[tuple[str, Record]]:
         """Return what was made from each of ``refs``, newest first, as pairs of such a reference and a record."""
-        query = _select(_rows.id, _kin.parent).join(tables.record_parents, _kin.child == _rows.ref)
+        # Two plain questions to two indexes: a join is planned by statistics, which a database that grows fast lacks.
+        kin = select(_kin.parent, _kin.child)
+        pairs = [row for batch in _batches(refs) for row in self._execute(kin.where(_kin.parent.in_(batch)))]
+        query = _select(_rows.ref, _rows.id)
         wanted = list(kinds)
         if wanted:
             query = query.where(_rows.kind.in_(wanted))
-        found = [
-            row for batch in _batches(refs) for row in self._execute(query.where(_kin.parent.in_(batch)))
-        ]
-        return [(row.parent, _decode(row)) for row in sorted(found, key=lambda row: -row.id)]
+        made = {row.ref: row for row in self._rows_of(query, {pair.child for pair in pairs})}
+        decoded = {ref: _decode(row) for ref, row in made.items()}
+        found = [(made[pair.child].id, pair) for pair in pairs if pair.child in made]
+        found.sort(key=lambda each: -each[0])
+        return [(pair.parent, decoded[pair.child]) for _, pair in found]
 
     def _missed(self, ref: str) -> NotFoundError:
         kind, name, version = _parts(ref)
@@ -117,6 +116,10 @@ class Reading:
         versions = [f"{name}@{row.version[:12]}" for row in self._execute(newest)] if version else []
         asked = f"{name}@{version}" if version else name
         return NotFoundError.of(kind, asked, versions or self.names(kind, _NEAR))
+
+    def _rows_of(self, query: Any, refs: Iterable[str]) -> Iterator[Any]:
+        for batch in _batches(refs):
+            yield from self._execute(query.where(_rows.ref.in_(batch)))
 
     def _execute(self, query: Any) -> Iterable[Any]:
         return () if self._connection is None else self._connection.execute(query)
@@ -158,12 +161,7 @@ class Writing(Reading):
         return found.get(ref, record)
 
     def _digests(self, refs: Iterable[str]) -> dict[str, str]:
-        query = select(_rows.ref, _rows.digest)
-        return {
-            row.ref: row.digest
-            for batch in _batches(refs)
-            for row in self._execute(query.where(_rows.ref.in_(batch)))
-        }
+        return {row.ref: row.digest for row in self._rows_of(select(_rows.ref, _rows.digest), refs)}
 
     def _insert(self, records: dict[str, Record]) -> None:
         kin = [
