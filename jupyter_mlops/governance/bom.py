@@ -44,7 +44,9 @@ def render(card: Card) -> str:
     bom.metadata.component = model
     bom.metadata.timestamp = datetime.fromisoformat(card.at)
     bom.metadata.tools.components.add(
-        Component(name="jupyter-mlops", version=metadata.version("jupyter-mlops"), type=ComponentType.APPLICATION)
+        Component(
+            name="jupyter-mlops", version=metadata.version("jupyter-mlops"), type=ComponentType.APPLICATION
+        )
     )
     bom.register_dependency(model, [*data, *packages])
     for each in (*data, *packages):
@@ -57,7 +59,7 @@ def _completed(document: dict[str, Any], card: Card) -> str:
     """Add what the library has no class for: the model's own card, and what each data set is."""
     document["metadata"]["component"]["modelCard"] = _without_blanks(_model_card(card))
     contents = {str(version.ref): version for version in _datasets(card)}
-    for component in document["components"]:
+    for component in document.get("components", ()):
         version = contents.get(component["bom-ref"])
         if version is not None:
             component["data"] = [_without_blanks(_data(version, card))]

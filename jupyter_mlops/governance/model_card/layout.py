@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_mlops.governance.model_card import decisions, evidence, origin, verdict, words
 from jupyter_mlops.governance.model_card.document import NOT_RECORDED, Document, Tile
+from jupyter_mlops.governance.model_card.front_matter import front_matter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +40,7 @@ def lay_out(card: Card) -> Document:
         ),
         footer=f"Written from the record of {card.title} as it stood on {words.time(card.at)}. "
         f"What is missing from the record is said to be {NOT_RECORDED}.",
+        front=front_matter(card),
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.governance import lineage_text
+from jupyter_mlops.errors import UsageError
+from jupyter_mlops.governance import lineage_svg, lineage_text
 from jupyter_mlops.governance.model_card import words
 from jupyter_mlops.governance.model_card.document import (
     NOT_RECORDED,
@@ -19,6 +20,7 @@ from jupyter_mlops.governance.model_card.document import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from jupyter_mlops.governance.lineage import Lineage
     from jupyter_mlops.governance.model_card.document import Block
     from jupyter_mlops.governance.model_card.record import Card
     from jupyter_mlops.records.dataset import Column, DatasetVersion
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from jupyter_mlops.records.provenance import Hardware
 
 _COLUMNS = 60
+_FREQUENT = 4
 _VALUE = 120
 
 
@@ -33,9 +36,17 @@ def sections(card: Card) -> Iterator[Section]:
     """Yield data, model, lineage, and how to build the version again."""
     yield Section("Data", tuple(_data(card)))
     yield Section("Model", tuple(_model(card)))
-    yield Section("Lineage", (Picture("", lineage_text.text(card.lineage)),))
+    yield Section("Lineage", (Picture(_drawn(card.lineage), lineage_text.text(card.lineage)),))
     yield Section("How to reproduce it", tuple(_reproduce(card)))
     yield Section("On record", (_record(card),))
+
+
+def _drawn(chain: Lineage) -> str:
+    """Return the lineage as a picture, or nothing where it is too long for one."""
+    try:
+        return lineage_svg.render(chain)
+    except UsageError:
+        return ""
 
 
 def _data(card: Card) -> Iterator[Block]:
@@ -65,13 +76,17 @@ def _judged_on(card: Card) -> tuple[str, ...]:
 
 
 def _dataset(version: DatasetVersion, role: str) -> tuple[Cell, ...]:
-    shape = "" if version.rows is None else words.count(version.rows, "row")
+    shape = (
+        f"folder of {words.count(version.files, 'file')}" if version.content == "folder" else version.format
+    )
+    if version.rows is not None:
+        shape = words.count(version.rows, "row")
     columns = f" of {words.count(len(version.columns), 'column')}" if version.columns else ""
     return (
         Cell(words.short(str(version.ref)), f"SHA-256 {version.version}", code=True),
         Cell(role),
-        Cell(f"{shape}{columns}" or version.format, words.size(version.size_bytes)),
-        Cell(version.source or NOT_RECORDED),
+        Cell(f"{shape}{columns}", words.size(version.size_bytes)),
+        Cell(version.source or NOT_RECORDED, version.query),
         Cell(", ".join(map(words.short, version.parents)) or NOT_RECORDED),
         Cell(words.time(version.created_at), f"by {version.author}" if version.author else ""),
     )
@@ -104,14 +119,7 @@ def _column(column: Column, rows: int | None) -> tuple[Cell, ...]:
 
 
 def _frequent(profile: dict[str, Any]) -> str:
-    """Return a column's most frequent values, in whichever way its profile lists them."""
-    for key in ("top", "values", "counts", "frequencies"):
-        found = profile.get(key)
-        if isinstance(found, dict) and found:
-            return ", ".join(str(name)[:_VALUE] for name in list(found)[:4])
-        if isinstance(found, list) and found and isinstance(found[0], dict) and "value" in found[0]:
-            return ", ".join(str(each["value"])[:_VALUE] for each in found[:4])
-    return ""
+    return ", ".join(_value(each["value"]) for each in profile.get("top", ())[:_FREQUENT])
 
 
 def _model(card: Card) -> Iterator[Block]:

@@ -40,5 +40,5 @@ def _kind(block: Block) -> str:
     return type(block).__name__.lower()
 
 
-def _anchor(title: str) -> str:
-    return "-".join(re.findall(r"\w+", title.lower()))
+def _anchor(place: int, title: str) -> str:
+    return "-".join([str(place), *re.findall(r"\w+", title.lower())])

@@ -32,7 +32,7 @@ def markdown(text: str) -> str:
 def escaped(text: str) -> str:
     """Return plain text so that Markdown shows it as it is, on one line."""
     line = " ".join(text.split())
-    line = re.sub(r"([\\`*_\[\]<|~$])", r"\\\1", line)
+    line = re.sub(r"([\\`*_\[\]<|~$&])", r"\\\1", line)
     return re.sub(r"^(\d*)([-+=>#.)])(?=\W|$)", r"\1\\\2", line)
 
 
