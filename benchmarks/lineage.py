@@ -23,6 +23,7 @@ from jupyter_mlops.records.model import ModelVersion, Promotion, Signature
 from jupyter_mlops.records.run import NamedVersion, Run, StageExecution, StageRun
 from jupyter_mlops.records.serving import Deployment, Prediction
 from jupyter_mlops.settings import Settings
+from jupyter_mlops.store.database import open_engine, writing
 from jupyter_mlops.store.opened import open_store
 from jupyter_mlops.store.predictions import PredictionLog
 from jupyter_mlops.workflows import history
@@ -144,6 +145,9 @@ def fill(settings: Settings, records: int) -> float:
             if sys.stderr.isatty():
                 print(f"\r{done:,} records", end="", file=sys.stderr)
     ledger.append(*batch)
+    # As the database's own housekeeping does within a minute.
+    with writing(open_engine(settings.database_url("store"))) as connection:
+        connection.exec_driver_sql("ANALYZE")
     log = PredictionLog(settings.state / "predictions.db")
     log.append(
         [Prediction(prediction_id="0193a1b2-1", deployment="d777", model="notebook17", version=39, rows=1)]
