@@ -33,12 +33,14 @@ ACTIONS: dict[str, tuple[str, ...]] = {
     "audit.read": ("approver",),
     "audit.accept": (),
 }
+# What concerns no one model or data set by itself: a role on any of them will do.
+ON_ANYTHING = frozenset({"read", "run"})
 ROLES = ("viewer", "data-scientist", "ml-engineer", "approver", ADMIN)
 EVERYTHING = "*"
 
 
 class Grant(Record, frozen=True, kw_only=True):
-    """Give a user a role, for the models, data sets and notebooks whose names fit ``names``, or take it back."""
+    """Give a user a role, on the models and data sets whose names fit ``names``, or take it back."""
 
     grant_id: str
     user: str
@@ -140,24 +142,26 @@ class Policy(Value, frozen=True, kw_only=True):
         """Whether nothing was ever granted: a project of one person, who may do everything."""
         return not self.grants
 
-    def roles(self, user: str, name: str = "") -> tuple[str, ...]:
-        """Return a user's roles; with ``name`` only those that reach what is called so."""
+    def roles(self, user: str, name: str = "", *, anywhere: bool = False) -> tuple[str, ...]:
+        """Return a user's roles on what is called so, or on the project as a whole; ``anywhere``: on anything."""
         held = {
             grant.role
             for grant in self.grants
-            if grant.user == user and not grant.revoked and (not name or fnmatchcase(name, grant.names))
+            if grant.user == user
+            and not grant.revoked
+            and (anywhere or grant.names == EVERYTHING or (name and fnmatchcase(name, grant.names)))
         }
         return tuple(role for role in ROLES if role in held)
 
     def may(self, user: str, action: str, subject: str = "") -> Decision:
-        """Say whether a user may take an action on ``kind/name@version``, a notebook, or the project as a whole ("").
+        """Say whether a user may take an action on ``kind/name@version``, or the project as a whole ("").
 
         What isn't granted is denied, once anything is granted to anybody.
         """
         if self.open:
             return Decision(verdict=ALLOWED, reasons=("nothing was ever granted: one person's project",))
         name = name_in(subject)
-        roles = self.roles(user, name)
+        roles = self.roles(user, name, anywhere=not name and action in ON_ANYTHING)
         able = {*ACTIONS.get(action, ()), ADMIN}
         for rule in self.rules_for(name, action):
             if rule.roles is not None:
@@ -179,18 +183,9 @@ class Policy(Value, frozen=True, kw_only=True):
 
 
 def name_in(subject: str) -> str:
-    """Return the name in ``kind/name@version``, ``kind/name`` or ``name/version``; any other text is its own name."""
-    kind, slash, rest = subject.partition("/")
-    if not slash:
-        return kind.partition("@")[0]
-    if rest.isdigit():
-        return kind
-    return rest.partition("@")[0] if kind in _KINDS else subject
-
-
-_KINDS = frozenset({
-    "approval", "dataset", "deployment", "evaluation", "model", "prediction", "promotion", "run", "stage",
-})  # fmt: skip
+    """Return the model's or data set's name in ``kind/name[@version]``; empty for what has none (a run, the project)."""
+    kind, _, rest = subject.partition("/")
+    return rest.partition("@")[0] if kind in ("dataset", "model") else ""
 
 
 def token_in_force(records: Sequence[Token], user: str, digest: str, now: str) -> bool:

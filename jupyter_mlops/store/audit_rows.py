@@ -15,7 +15,18 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Engine
 
-Row = tuple[Any, ...]
+    Execute = Callable[..., Iterator[tuple[Any, ...]]]
+
+# In SQLite a column of text may hold bytes, which look the same and which no question for that text finds.
+_LINES = (
+    "SELECT seq, '' FROM audit WHERE typeof(at) || typeof(actor) || typeof(action) || typeof(subject)"
+    " || typeof(phase) || typeof(prev) || typeof(hash) || typeof(body) <> 'texttexttexttexttexttexttexttext'"
+)
+_RECORDS = (
+    "SELECT 0, ref FROM records WHERE typeof(ref) || typeof(kind) || typeof(name) || typeof(version)"
+    " || typeof(digest) || typeof(lookup) || typeof(created_at) || typeof(body)"
+    " <> 'texttexttexttexttexttexttexttext'"
+)
 
 
 class AuditRows:
@@ -31,7 +42,7 @@ class AuditRows:
         self._file = quick.path if quick is not None else None
 
     @contextmanager
-    def writing(self) -> Iterator[Callable[..., Iterator[Row]]]:
+    def writing(self) -> Iterator[Execute]:
         """Open a transaction that is the only one that writes; the tables are made where they are missing.
 
         Raises:
@@ -46,7 +57,7 @@ class AuditRows:
             connection.execute("COMMIT")
 
     @contextmanager
-    def reading(self) -> Iterator[Callable[..., Iterator[Row]] | None]:
+    def reading(self) -> Iterator[Execute | None]:
         """Open a transaction that only reads, of one state of the database; None where there is no table yet.
 
         Text comes as the bytes that are stored, so that nothing in it can keep a check from going on.
@@ -67,6 +78,12 @@ class AuditRows:
                 connection.execute("BEGIN")
                 yield lambda sql, values=(): iter(connection.execute(sql, values))
 
+    def no_text(self, execute: Execute) -> Iterator[tuple[int, str]]:
+        """Yield the lines, or the records by reference, that hold something else where text belongs."""
+        for question in (_LINES, _RECORDS) if self._file is not None else ():
+            for seq, ref in execute(question):
+                yield seq, ref.decode(errors="replace") if isinstance(ref, bytes) else repr(ref)
+
     @cached_property
     def _engine(self) -> Engine:
         from jupyter_mlops.store.database import open_engine
@@ -85,7 +102,7 @@ class AuditRows:
             return _begun(path)
 
     @contextmanager
-    def _writing_elsewhere(self) -> Iterator[Callable[..., Iterator[Row]]]:
+    def _writing_elsewhere(self) -> Iterator[Execute]:
         from sqlalchemy import text
 
         from jupyter_mlops.store import tables
@@ -95,21 +112,21 @@ class AuditRows:
             tables.create(self._engine)
         with writing(self._engine) as connection:
 
-            def execute(sql: str, values: Mapping[str, Any] = {}) -> Iterator[Row]:
+            def execute(sql: str, values: Mapping[str, Any] = {}) -> Iterator[tuple[Any, ...]]:
                 result = connection.execute(text(sql), values)
                 return iter([tuple(row) for row in result] if result.returns_rows else ())
 
             yield execute
 
     @contextmanager
-    def _reading_elsewhere(self) -> Iterator[Callable[..., Iterator[Row]]]:
+    def _reading_elsewhere(self) -> Iterator[Execute]:
         from sqlalchemy import text
 
         from jupyter_mlops.store.database import reading
 
         with reading(self._engine) as connection:
 
-            def execute(sql: str, values: Mapping[str, Any] = {}) -> Iterator[Row]:
+            def execute(sql: str, values: Mapping[str, Any] = {}) -> Iterator[tuple[Any, ...]]:
                 streamed = connection.execution_options(yield_per=2000).execute(text(sql), values)
                 return (tuple(_as_bytes(value) for value in row) for row in streamed)
 
