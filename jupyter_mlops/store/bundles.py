@@ -118,7 +118,7 @@ class Bundles:
             NotFoundError: when there is none of that digest.
             IntegrityError: when its manifest was changed.
         """
-        return (digest, *self._manifest(digest).files.values())
+        return (digest, *self.manifest(digest).files.values())
 
     def keep(self, digest: str) -> None:
         """Put a bundle that is only a folder, as versions before this one left them, into the object store.
@@ -128,7 +128,7 @@ class Bundles:
             IntegrityError: when a file of it was changed.
         """
         folder = self.path(digest)
-        expected = {MANIFEST: digest, **self._manifest(digest).files}
+        expected = {MANIFEST: digest, **self.manifest(digest).files}
         found = self._objects.put_many([folder / name for name in expected])
         for name, actual in zip(expected, found, strict=True):
             if actual != expected[name]:
@@ -142,7 +142,13 @@ class Bundles:
         (self.folder / digest).rename(aside)
         shutil.rmtree(aside, ignore_errors=True)
 
-    def _manifest(self, digest: str) -> Manifest:
+    def manifest(self, digest: str) -> Manifest:
+        """Return what a bundle's manifest says; nothing is unpacked for it.
+
+        Raises:
+            NotFoundError: when there is none of that digest.
+            IntegrityError: when it was changed.
+        """
         folder = self.folder / digest
         if self._objects.has(digest):
             document = self._objects.read(digest)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import msgspec
 
-from jupyter_mlops.errors import MlopsError, NotFoundError
+from jupyter_mlops.errors import IntegrityError, MlopsError, NotFoundError
 from jupyter_mlops.governance.model_card.record import Card, Event, Vote
 from jupyter_mlops.records.access import Approval
 from jupyter_mlops.records.base import from_json
@@ -16,7 +17,7 @@ from jupyter_mlops.records.model import Manifest, ModelVersion, Promotion, Retir
 from jupyter_mlops.records.run import Environment, Run
 from jupyter_mlops.records.serving import Deployment
 from jupyter_mlops.store import access, stamp
-from jupyter_mlops.store.bundles import MANIFEST
+from jupyter_mlops.store.bundles import signed_text
 from jupyter_mlops.store.opened import open_store
 from jupyter_mlops.workflows import history, models
 
@@ -45,7 +46,7 @@ def card(settings: Settings, text: str, *, clock: Callable[[], str] = stamp.now)
     made = sorted(store.ledger.children(str(model.ref)), key=lambda record: record.created_at)
     run = _record(store, f"run/{model.run_id}", Run) if model.run_id else None
     written, written_in = _text(store, model, run)
-    manifest, size = _bundle(store, model.bundle)
+    stored = _bundle(store, model.bundle)
     return Card(
         model=model,
         at=clock(),
@@ -62,8 +63,10 @@ def card(settings: Settings, text: str, *, clock: Callable[[], str] = stamp.now)
         text_run=written_in,
         datasets=_datasets(store, model.datasets),
         test=next(iter(_datasets(store, (model.test.dataset,))), None) if model.test else None,
-        manifest=manifest,
-        size_bytes=size,
+        manifest=stored.manifest,
+        size_bytes=stored.size_bytes,
+        signed_by=stored.signed_by,
+        broken=stored.broken,
         environment=_environment(store, (run.environment if run else "") or model.environment),
     )
 
@@ -106,14 +109,30 @@ def _environment(store: Store, digest: str) -> Environment | None:
         return None
 
 
-def _bundle(store: Store, digest: str) -> tuple[Manifest | None, int | None]:
-    """Return what a bundle's manifest says and how large its files are; the model in it is not loaded."""
+@dataclass(frozen=True)
+class _Stored:
+    """What is in the store of a bundle; ``broken`` says what is wrong with it."""
+
+    manifest: Manifest | None = None
+    size_bytes: int | None = None
+    signed_by: str = ""
+    broken: str = ""
+
+
+def _bundle(store: Store, digest: str) -> _Stored:
+    """Return what a bundle's manifest says; the model in it is neither unpacked nor loaded."""
     try:
-        folder = store.bundles.path(digest)
-        manifest = from_json((folder / MANIFEST).read_bytes(), Manifest)
-        return manifest, sum((folder / name).stat().st_size for name in manifest.files)
-    except (MlopsError, msgspec.DecodeError, OSError):
-        return None, None
+        manifest = store.bundles.manifest(digest)
+        size = sum(store.objects.path(content).stat().st_size for content in manifest.files.values())
+    except IntegrityError as error:
+        return _Stored(broken=error.message)
+    except (MlopsError, OSError):
+        return _Stored()
+    signature = store.objects.signature(digest)
+    if signature is not None and store.keys.verify(signed_text(digest), signature):
+        return _Stored(manifest, size, signed_by=manifest.signed_by)
+    broken = "its bundle isn't signed by a key that this project trusts" if manifest.signed_by else ""
+    return _Stored(manifest, size, broken=broken)
 
 
 def _text(store: Store, model: ModelVersion, run: Run | None) -> tuple[CardText | None, str]:

@@ -198,7 +198,7 @@ def _record(card: Card) -> Table:
             ("Record", str(card.model.ref)),
             ("Its SHA-256", card.model.digest()),
             ("Bundle that is served, SHA-256", card.model.bundle),
-            ("Signed with", card.signed_by or NOT_RECORDED),
+            ("Signature", f"of the key {card.signed_by}, verified" if card.signed_by else NOT_RECORDED),
             ("Notebook, SHA-256", run.notebook_digest if run and run.notebook_digest else NOT_RECORDED),
             ("Environment, SHA-256", (run.environment if run else card.model.environment) or NOT_RECORDED),
             ("Text of this card from run", card.text_run or NOT_RECORDED),

@@ -39,7 +39,8 @@ class Card(Value, frozen=True, kw_only=True):
 
     ``evaluations`` are the gates of the newest occasion, ``events`` what was decided about it, oldest first.
     ``override`` is the promotion against its gates by which it is champion, where it is so. ``votes`` are everybody's
-    newest word about exactly these contents. ``retired`` says why it is out of use.
+    newest word about exactly these contents. ``retired`` says why it is out of use, ``signed_by`` names the key whose
+    signature of the bundle was verified, ``broken`` says what is wrong with the bundle.
     """
 
     model: ModelVersion
@@ -61,6 +62,7 @@ class Card(Value, frozen=True, kw_only=True):
     size_bytes: int | None = None
     environment: Environment | None = None
     signed_by: str = ""
+    broken: str = ""
 
     @property
     def title(self) -> str:

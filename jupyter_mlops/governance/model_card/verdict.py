@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from jupyter_mlops.governance.model_card.record import Card, Tone
     from jupyter_mlops.records.evaluation import ConditionResult
 
-CLEARED, OVERRIDDEN, BLOCKED, REJECTED, NOT_JUDGED, WAITING = (
-    "cleared", "overridden", "blocked", "rejected", "not judged", "waiting",
+CLEARED, OVERRIDDEN, BLOCKED, REJECTED, NOT_JUDGED, WAITING, BROKEN = (
+    "cleared", "overridden", "blocked", "rejected", "not judged", "waiting", "broken",
 )  # fmt: skip
 _HEADLINES = {
     CLEARED: "Cleared: it passed its gates",
@@ -21,9 +21,10 @@ _HEADLINES = {
     BLOCKED: "Blocked: it did not pass its gates",
     REJECTED: "Rejected",
     NOT_JUDGED: "Not judged: no gate has evaluated this version",
+    BROKEN: "Not to be used: what is stored of it is not what was recorded",
     WAITING: "Waiting for approval: it passed its gates",
 }
-_TONES: dict[str, Tone] = {CLEARED: "ok", OVERRIDDEN: "bad", BLOCKED: "bad", REJECTED: "bad"}
+_TONES: dict[str, Tone] = {CLEARED: "ok", OVERRIDDEN: "bad", BLOCKED: "bad", REJECTED: "bad", BROKEN: "bad"}
 
 
 def judge(card: Card) -> Decision:
@@ -31,7 +32,9 @@ def judge(card: Card) -> Decision:
     gates_passed = bool(card.evaluations) and all(each.passed for each in card.evaluations)
     rejections = [vote for vote in card.votes if not vote.approved]
     approvals = len({vote.author for vote in card.votes if vote.approved})
-    if card.override is not None:
+    if card.broken:
+        verdict = BROKEN
+    elif card.override is not None:
         verdict = OVERRIDDEN
     elif rejections:
         verdict = REJECTED
@@ -52,6 +55,8 @@ def headline(decision: Decision) -> tuple[str, Tone]:
 
 
 def _reasons(card: Card) -> Iterator[str]:
+    if card.broken:
+        yield card.broken
     if card.override is not None:
         yield f"{card.override.author or 'somebody'} overrode its gates: {card.override.reason}"
     conditions = [each for evaluation in card.evaluations for each in evaluation.conditions]

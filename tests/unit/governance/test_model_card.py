@@ -164,7 +164,7 @@ def test_what_is_missing_is_said_to_be() -> None:
     for words in (
         "Approvals: not recorded", "Intended use: not recorded", "Limits: not recorded", "Gates: not recorded",
         "Data: not recorded", "How groups of people fare: not recorded", "| Git commit | not recorded |",
-        "| Environment | not recorded |", "| Notebook | not recorded |", "| Signed with | not recorded |",
+        "| Environment | not recorded |", "| Notebook | not recorded |", "| Signature | not recorded |",
         "Not judged: no gate has evaluated this version", "It was registered by hand",
     ):  # fmt: skip
         assert words in shown, words
@@ -194,6 +194,7 @@ PASSED, FAILED = cards.evaluation(), cards.evaluation(passed=False)
             verdict.CLEARED,
             "approved by eva (1 needed)",
         ),
+        ({"evaluations": (PASSED,), "broken": "its signature doesn't fit"}, verdict.BROKEN, "its signature doesn't fit"),
         ({"evaluations": (PASSED,), "retired": "its stage ran again"}, verdict.CLEARED, "out of use: its stage ran again"),
     ],
 )  # fmt: skip
