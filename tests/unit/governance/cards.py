@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
+
 from jupyter_mlops.governance.lineage import Edge, Lineage, Node
 from jupyter_mlops.governance.model_card.record import Card, Event, Vote
 from jupyter_mlops.notebook import card_text
@@ -13,6 +17,13 @@ from jupyter_mlops.records.provenance import Commit, Hardware
 from jupyter_mlops.records.run import Environment, Run
 
 AT = "2026-03-01T10:00:00.000000Z"
+
+
+def manifest(text: str = "x") -> Manifest:
+    return Manifest(
+        name="churn", task="classification", signature=model(text).signature, classes=(text,),
+        requirements=("scikit-learn==1.9.1",),
+    )  # fmt: skip
 
 
 def model(text: str = "x") -> ModelVersion:
@@ -40,7 +51,9 @@ def model(text: str = "x") -> ModelVersion:
     )
 
 
-def evaluation(text: str = "x", *, passed: bool = True, ci: tuple[float, float] = (0.78, 0.86)) -> Evaluation:
+def evaluation(
+    text: str = "x", *, passed: bool = True, ci: tuple[float, float] = (0.78, 0.86), **more: Any
+) -> Evaluation:
     conditions = (
         ConditionResult(text="accuracy >= 0.8", status="passed", value=0.82, threshold=0.8, ci=ci),
         ConditionResult(
@@ -59,7 +72,7 @@ def evaluation(text: str = "x", *, passed: bool = True, ci: tuple[float, float] 
         Figure(metric="log_loss", value=0.4),
         Figure(metric=f'demographic_parity_difference["{text}"]', value=0.02, ci=(0.0, 0.05)),
     )
-    return Evaluation(
+    made = Evaluation(
         model="churn",
         version=3,
         passed=passed,
@@ -75,6 +88,7 @@ def evaluation(text: str = "x", *, passed: bool = True, ci: tuple[float, float] 
         created_at=AT,
         author=text,
     )
+    return msgspec.structs.replace(made, **more)
 
 
 def dataset(name: str, version: str, text: str = "x") -> DatasetVersion:
@@ -116,8 +130,7 @@ def full(text: str = "x") -> Card:
         text_run="r1",
         datasets=(dataset("orders", "c" * 64, text),),
         test=dataset("churn-test", "d" * 64, text),
-        manifest=Manifest(name="churn", task="classification", signature=version.signature, classes=(text,),
-                          requirements=("scikit-learn==1.9.1",)),
+        manifest=manifest(text),
         size_bytes=1_234,
         environment=Environment(python="3.11.7", platform="linux", packages={"numpy": "2.4.6"}),
         signed_by=text,

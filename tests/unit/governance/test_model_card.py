@@ -122,12 +122,13 @@ def test_code_in_what_a_person_wrote_stays_as_it_is() -> None:
 
 
 def test_hub_pages_read_the_front_matter() -> None:
-    from huggingface_hub import ModelCard
+    from huggingface_hub import ModelCard, ModelCardData
 
     card = cards.full()
     assert card.text is not None
     own = msgspec.structs.replace(card.text, front={"license": "mit", "tags": ["ours"]})
     read = ModelCard(text(msgspec.structs.replace(card, text=own)))
+    assert isinstance(read.data, ModelCardData)
     assert (read.data.license, read.data.library_name, read.data.tags) == ("mit", "sklearn", ["ours"])
     assert [(each.metric_type, each.metric_value) for each in read.data.eval_results or []] == [
         ("accuracy", 0.82),
