@@ -101,6 +101,9 @@ class Judging:
     def _figures(self) -> Iterator[Figure]:
         mine, other = self._origin.metrics, self._answer.metrics
         for name in {**mine, **other}:
+            if name.startswith("gate: ") and (name not in mine or name not in other):
+                # A condition on the machine, or a figure that another version of this package keeps.
+                continue
             yield _figure(name, mine.get(name), other.get(name), self._tolerance)
 
     def _fallback(self, figures: tuple[Figure, ...]) -> FirstDifference | None:
@@ -136,7 +139,8 @@ class Judging:
         for change in changes:
             if change.kind == "input":
                 told = True
-                yield f"input {change.name} of stage {self._inputs.stages.get(change.name, '')} {change.what}"
+                stage_of = self._inputs.stages.get(change.name, "")
+                yield f"input {change.name}, which stage {stage_of} reads: {change.what}"
         packages = [change for change in changes if change.kind == "package"]
         near = [change for change in packages if change.name in relevant] or packages
         for change in (*near, *(c for c in changes if c.kind in ("python", "platform", "hardware"))):

@@ -50,7 +50,8 @@ def keep(
     """
     found: dict[str, str] = {}
     left_out: dict[str, str] = {}
-    for name in sorted({*named} - {*NO_INPUTS}):
+    # What a URL or a database gave is a dataset's content, which is in the store already.
+    for name in sorted(name for name in {*named} - {*NO_INPUTS} if "://" not in name):
         members = _members(name, files, states)
         size = sum(_size(files, path) for path in members)
         if size > limit * MEGABYTE:

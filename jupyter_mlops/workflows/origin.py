@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from jupyter_mlops.errors import IntegrityError, MlopsError, NotFoundError
+from jupyter_mlops.evaluation import names
+from jupyter_mlops.evaluation.conditions import parse_all
 from jupyter_mlops.execution import planner
 from jupyter_mlops.records.base import from_json
+from jupyter_mlops.records.evaluation import Evaluation
 from jupyter_mlops.records.model import Manifest
 from jupyter_mlops.records.run import Environment, Run, StageExecution
 from jupyter_mlops.store.bundles import MANIFEST, MODEL
@@ -43,6 +46,8 @@ class Origin:
     place: int
     model: Path
     requirements: tuple[str, ...]
+    conditions: tuple[str, ...] = ()
+    judged: dict[str, float] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -51,8 +56,8 @@ class Origin:
 
     @property
     def metrics(self) -> dict[str, float]:
-        """The figures that these stages logged, and those logged with the model."""
-        return joined_metrics(self.executions, self.version)
+        """The figures that these stages logged, those logged with the model, and those of its gate."""
+        return {**joined_metrics(self.executions, self.version), **self.judged}
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,34 @@ def joined_metrics(executions: dict[str, StageExecution], version: ModelVersion)
     """Return the figures that stages logged, in page order, and those of the model."""
     logged = {name: value for execution in executions.values() for name, value in execution.metrics.items()}
     return {**logged, **version.metrics}
+
+
+def gate_of(store: Store, version: ModelVersion) -> tuple[tuple[str, ...], dict[str, float]]:
+    """Return the conditions of a version's first gate that can be judged again by itself, and the gate's figures.
+
+    What compares with the champion or measures the machine hangs on more than the version.
+    """
+    found = store.ledger.find("evaluation", f"{version.name}.{version.version}")
+    judged = [one for one in found if isinstance(one, Evaluation) and one.rows]
+    if not judged:
+        return (), {}
+    first = judged[-1]
+    conditions = parse_all(tuple(condition.text for condition in first.conditions), version.name)
+    own = tuple(
+        each.text
+        for each in conditions
+        if not each.threshold.champion and each.metric.name not in (*names.GPU, *names.SYSTEM)
+    )
+    return own, gate_figures(first) if own else {}
+
+
+def gate_figures(evaluation: Evaluation) -> dict[str, float]:
+    """Return what an evaluation measured on the test rows, named so that it is no figure that the notebook logged."""
+    found = {f"gate: {figure.metric}": figure.value for figure in evaluation.figures}
+    for condition in evaluation.conditions:
+        if condition.value is not None:
+            found.setdefault(f"gate: {condition.text.split()[0]}", condition.value)
+    return found
 
 
 def find(store: Store, version: ModelVersion) -> Origin:
@@ -95,6 +128,7 @@ def find(store: Store, version: ModelVersion) -> Origin:
     order = [name for name in planner.page_order(pipeline) if name in done]
     behind = stages_behind(stage, [done[name] for name in order])
     model, requirements = _bundle(store, version)
+    conditions, judged = gate_of(store, version)
     return Origin(
         version=version,
         run=run,
@@ -107,6 +141,8 @@ def find(store: Store, version: ModelVersion) -> Origin:
         place=place,
         model=model,
         requirements=requirements,
+        conditions=conditions,
+        judged=judged,
     )
 
 
@@ -168,8 +204,14 @@ def inputs(store: Store, origin: Origin) -> Inputs:
 
 def _met(execution: StageExecution) -> dict[str, str]:
     """Return what a stage met by path; what was kept first, for the files of a folder stand for it."""
-    met = {**execution.reads, **execution.kept}
-    known = {path: digest for path, digest in met.items() if os.path.normpath(path) not in keeping.NO_INPUTS}
+    datasets = {str(item.version) for item in execution.datasets}
+    known = {
+        path: digest
+        for path, digest in {**execution.reads, **execution.kept}.items()
+        if os.path.normpath(path) not in keeping.NO_INPUTS
+        # A dataset of a URL, a database or an absolute path comes from the record.
+        and not ("://" in path or (Path(path).is_absolute() and digest in datasets))
+    }
     return {**{path: known[path] for path in execution.kept if path in known}, **known}
 
 

@@ -25,12 +25,13 @@ from jupyter_mlops.pipeline.comparison.values import Tolerance
 from jupyter_mlops.pipeline.spoken import is_pseudo, spoken
 from jupyter_mlops.records.base import Value, canonical_json
 from jupyter_mlops.records.model import ModelVersion
+from jupyter_mlops.records.pipeline import Gate
 from jupyter_mlops.records.reproduction import FirstDifference, ModelArray, Rebuilding
 from jupyter_mlops.records.run import Environment, StageExecution
 from jupyter_mlops.store.bundles import MODEL
 from jupyter_mlops.store.opened import open_store
 from jupyter_mlops.workflows import build
-from jupyter_mlops.workflows.origin import joined_metrics
+from jupyter_mlops.workflows.origin import gate_figures, joined_metrics
 
 if TYPE_CHECKING:
     from jupyter_mlops.records.run import Run
@@ -50,6 +51,7 @@ class Request(Value, frozen=True, kw_only=True):
     """Say what is to be built again, and what it is compared with.
 
     ``stages`` stand in page order; ``place`` is that of the version among those of its name that ``stage`` logs.
+    ``conditions`` are those of its gate that hang on the model and its test rows alone.
     """
 
     notebook: str
@@ -58,6 +60,7 @@ class Request(Value, frozen=True, kw_only=True):
     name: str
     stage: str
     place: int
+    conditions: tuple[str, ...] = ()
     model: str
     rtol: float
     atol: float
@@ -132,7 +135,7 @@ class _Rebuilding:
         arrays, other, notes = self._models(version)
         return Answer(
             environment=used,
-            metrics=joined_metrics(done, version),
+            metrics={**joined_metrics(done, version), **self._judged(version)},
             arrays=arrays,
             other=other,
             first=first,
@@ -148,7 +151,8 @@ class _Rebuilding:
             chosen = [stage for stage in current.stages if stage.name in self._asked.stages]
             running = ", ".join(stage.name for stage in chosen if stage.status == "running")
             settled = sum(stage.status in ("executed", "failed") for stage in chosen)
-            self._on_step(f"running {running}" if running else "running", settled, len(chosen))
+            if running:
+                self._on_step(f"running {running}", settled, len(chosen))
 
         declared = self._pipeline.params
         values = parameters.resolve(
@@ -198,6 +202,15 @@ class _Rebuilding:
                 return (), (), (f"the {whose} model can't be loaded here: {why}",)
         arrays, other = compare_models(sides[0], sides[1], tolerance)
         return arrays, other, ()
+
+    def _judged(self, version: ModelVersion) -> dict[str, float]:
+        """Return the figures of the version's gate."""
+        if not self._asked.conditions:
+            return {}
+        from jupyter_mlops.workflows.evaluate import evaluate_gate
+
+        gate = Gate(model=version.name, conditions=self._asked.conditions, cell=0)
+        return gate_figures(evaluate_gate(self._settings, gate, version.version))
 
     def _first(self, done: dict[str, StageExecution]) -> tuple[FirstDifference | None, tuple[str, ...]]:
         """Return the first variable of the first stage whose content differs, and the states that differ."""

@@ -22,7 +22,7 @@ from jupyter_mlops.pipeline import cache_key, environment
 from jupyter_mlops.pipeline.comparison.values import Tolerance
 from jupyter_mlops.store.files import write_atomic
 from jupyter_mlops.store.opened import open_store
-from jupyter_mlops.workflows import laying, origin, rebuild
+from jupyter_mlops.workflows import laying, origin, rebuild, recorded
 from jupyter_mlops.workflows.judging import Judging
 from jupyter_mlops.workflows.models import resolve
 from jupyter_mlops.workflows.provenance import hardware
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 RTOL = 1e-6
 UNSEEDED = "MLO106"
 REPORT = "reproduction.json"
+_DATASETS = "datasets.json"
 # The settings that say where a project keeps things, and what it runs on.
 _PLACES = ("store", "tracking_uri", "objects", "engine")
 _MOST_TOLD = 1_000
@@ -106,6 +107,10 @@ def reproduce(settings: Settings, text: str, **options: Any) -> Reproduction:
         wanted.tell("laying out the inputs")
         laid = laying.lay(store, found, inputs, wanted.given, work)
         started = time.monotonic()
+        datasets = recorded.check_out(
+            store, found.executions.values(), inputs.files.values(), scratch / "datasets"
+        )
+        (scratch / _DATASETS).write_bytes(msgspec.json.encode(datasets))
         made = _environment(found, wanted, scratch)
         began = time.monotonic()
         asked = _request(store, found, laid, wanted)
@@ -164,6 +169,7 @@ def _request(store: Store, found: Origin, laid: Laid, wanted: Options) -> Reques
         name=found.version.name,
         stage=found.stage,
         place=found.place,
+        conditions=found.conditions,
         model=str(found.model),
         rtol=wanted.rtol,
         atol=wanted.atol,
@@ -225,6 +231,7 @@ class _Building:
         # Set outright, they win over whatever file of that name the notebook itself reads.
         variables |= {project.PREFIX + key.upper(): str(getattr(defaults, key)) for key in _PLACES}
         variables[project.ROOT_VARIABLE] = str(self._laid.root)
+        variables[recorded.VARIABLE] = str(self._scratch / _DATASETS)
         if fresh_one:
             variables["PATH"] = os.pathsep.join([str(self._python.parent), variables.get("PATH", "")])
             variables["VIRTUAL_ENV"] = str(self._python.parent.parent)

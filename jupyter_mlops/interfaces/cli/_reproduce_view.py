@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from jupyter_mlops.records.reproduction import Change, ModelArray, Reproduction
 
 _MOST = 12
+_ALONE = 3
 _STYLES = {"identical": "green", "within tolerance": "yellow", "different": "bold red", "not compared": "dim"}
 _index = re.compile(r"\[\d+\]")
 
@@ -52,32 +52,27 @@ def summary(console: Console, found: Reproduction) -> None:
 
 
 def grouped(arrays: Iterable[ModelArray]) -> list[tuple[str, str, str]]:
-    """Put arrays of one pattern and one fate in a line; those that differ stand alone, as many as one can read."""
+    """Put arrays of one kind and one fate in a line: trees and layers are many; of those that differ show some alone."""
+    kinds: dict[tuple[str, str], list[ModelArray]] = {}
+    for array in arrays:
+        kinds.setdefault((_index.sub("[]", array.path), array.status), []).append(array)
     lines: list[tuple[str, str, str]] = []
-    shown = 0
-    for (pattern, status), group in groupby(
-        sorted(arrays, key=lambda array: _order(array.path)),
-        key=lambda array: (_pattern(array.path), array.status),
-    ):
-        members = list(group)
-        if status == "identical" and len(members) > 1:
-            lines.append((f"{pattern} ({len(members)} arrays)", status, ""))
-            continue
-        room = max(1, _MOST - shown) if status != "identical" else len(members)
-        lines += [(array.path, status, _tail(array)) for array in members[:room]]
-        if len(members) > room:
-            lines.append((f"{pattern} and {len(members) - room} more", status, ""))
-        shown += len(members) if status != "identical" else 0
+    for (_, status), members in kinds.items():
+        alone = members[: 1 if len(members) == 1 else 0 if status == "identical" else _ALONE]
+        lines += [(array.path, status, _tail(array)) for array in alone]
+        rest = members[len(alone) :]
+        if rest:
+            more = "more " if alone else ""
+            count = f"{len(rest)} {more}array{'s' if len(rest) > 1 else ''}"
+            lines.append((f"{_common([array.path for array in members])} ({count})", status, ""))
     return lines
 
 
-def _order(path: str) -> tuple[str, tuple[int, ...]]:
-    return _pattern(path), tuple(int(number[1:-1]) for number in _index.findall(path))
-
-
-def _pattern(path: str) -> str:
-    """Return a path with the last levels' indexes left open: trees and layers are many of a kind."""
-    return _index.sub("[*]", path)
+def _common(paths: list[str]) -> str:
+    """Return a path that stands for several, which differ in their indexes only: those that vary are left open."""
+    indexes = [_index.findall(path) for path in paths]
+    kept = iter([each[0] if len(set(each)) == 1 else "[*]" for each in zip(*indexes, strict=True)])
+    return _index.sub(lambda _: next(kept), paths[0])
 
 
 def _tail(array: ModelArray) -> str:
