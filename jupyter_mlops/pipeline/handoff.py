@@ -267,6 +267,7 @@ def _header(stage: _Stage, **found: Any) -> Header:
         upstream_datasets=tuple(dict.fromkeys(recording.upstream_datasets)),
         models=tuple(dict.fromkeys(recording.models)),
         metrics=json.loads(json.dumps(recording.metrics, default=float)),
+        curves={name: tuple(points) for name, points in recording.curves.items()},
         reads=dict(recording.reads),
         loaded=loaded_beside(recording.root),
         opened=opened.only_read(recording.root),

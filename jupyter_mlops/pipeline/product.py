@@ -64,6 +64,7 @@ class Header(Value, frozen=True, kw_only=True):
     upstream_datasets: tuple[NamedVersion, ...] = ()
     models: tuple[NamedVersion, ...] = ()
     metrics: dict[str, float] = msgspec.field(default_factory=dict)
+    curves: dict[str, tuple[tuple[int, float, int], ...]] = msgspec.field(default_factory=dict)
     reads: dict[str, str] = msgspec.field(default_factory=dict)
     loaded: tuple[str, ...] = ()
     opened: tuple[str, ...] = ()

@@ -16,6 +16,7 @@ RUN_VARIABLE = "JUPYTER_MLOPS_RUN"
 class Session:
     """Collect what a stage records; ``upstream_datasets`` are those that its inputs were made from.
 
+    ``curves`` are the figures logged step by step: step, value and time in milliseconds each.
     ``reads`` maps paths (as text, relative to the notebook's folder or absolute) to the SHA-256 of their content.
     """
 
@@ -28,6 +29,7 @@ class Session:
     upstream_datasets: list[NamedVersion] = field(default_factory=list)
     models: list[NamedVersion] = field(default_factory=list)
     metrics: dict[str, float] = field(default_factory=dict)
+    curves: dict[str, list[tuple[int, float, int]]] = field(default_factory=dict)
     reads: dict[str, str] = field(default_factory=dict)
 
     def all_datasets(self) -> list[NamedVersion]:

@@ -8,8 +8,7 @@ import msgspec
 
 from jupyter_mlops.records.base import Record, Value
 from jupyter_mlops.records.evaluation import Evaluation
-from jupyter_mlops.records.provenance import Commit as Commit
-from jupyter_mlops.records.provenance import Hardware
+from jupyter_mlops.records.provenance import Commit, Hardware
 from jupyter_mlops.records.ref import Ref
 
 Status = Literal["pending", "running", "executed", "cached", "failed", "skipped"]

@@ -6,7 +6,7 @@ import logging
 import os
 import re
 import sqlite3
-import time
+import tempfile
 import warnings
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -16,16 +16,19 @@ from jupyter_mlops.errors import SettingsError
 from jupyter_mlops.store.files import copy_atomic, file_lock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from jupyter_mlops.records.run import Run
     from jupyter_mlops.settings import Settings
+
+    # A figure: its name, step, value, and when, in milliseconds.
+    Point = tuple[str, int, float, int]
 
 SQLITE = "sqlite:///"
 _NOT_A_KEY = re.compile(r"[^A-Za-z0-9_\-. :/]")
 _LONGEST_PARAM = 6000
+_LONGEST_TAG = 5000
 # What MLflow takes in one call.
-_METRICS, _PARAMS, _TAGS = 900, 100, 100
+_METRICS, _PARAMS = 900, 100
 _CHATTY = ("mlflow", "alembic")
 
 
@@ -66,6 +69,11 @@ class Tracking:
                 self._experiment = str(found.experiment_id if found else self._create_experiment(name))
         return self._experiment
 
+    @property
+    def shown(self) -> str:
+        """The address without a password."""
+        return _shown(self.uri)
+
     def exists(self) -> bool:
         """Say whether there is anything to read; a server is taken to be there."""
         return self.file is None or self.file.is_file()
@@ -76,76 +84,76 @@ class Tracking:
         with file_lock(self.settings.state / "mlflow.lock"):
             yield
 
-    def log_run(self, run: Run) -> str:
-        """Keep a pipeline's run as an MLflow run; return MLflow's id for it."""
-        tags = {"jupyter_mlops.run": run.run_id, "jupyter_mlops.notebook": run.notebook}
-        if run.commit is not None:
-            tags["mlflow.source.git.commit"] = run.commit.sha
-        experiment = self.experiment
-        with self.locked(), quiet():
-            run_id = self.start_run(experiment, run.run_id, run.params, run.metrics, tags)
-            self.client.set_terminated(run_id, "FINISHED" if run.status == "succeeded" else "FAILED")
-        return run_id
+    def begin(self, name: str, tags: Mapping[str, str], at: int) -> str:
+        """Begin a run of the project's experiment at ``at`` (milliseconds); return MLflow's id for it."""
+        labels = {_key(key): value[:_LONGEST_TAG] for key, value in tags.items()}
+        created = self.client.create_run(self.experiment, start_time=at, tags=labels, run_name=name)
+        return str(created.info.run_id)
 
-    def start_run(
-        self,
-        experiment: str,
-        name: str,
-        params: Mapping[str, Any],
-        metrics: Mapping[str, float],
-        tags: Mapping[str, str],
-    ) -> str:
-        """Begin a run with what is known of it; the caller holds the lock."""
-        from mlflow.entities import Metric, Param, RunTag
+    def log(self, run_id: str, params: Mapping[str, Any], points: Iterable[Point]) -> None:
+        """Keep parameters and figures with a run; what is there already changes nothing."""
+        from mlflow.entities import Metric, Param
 
-        run_id: str = self.client.create_run(experiment, run_name=name).info.run_id
-        at = int(time.time() * 1000)
-        figures = [Metric(_key(key), float(value), at, 0) for key, value in metrics.items()]
         settings = [Param(_key(key), str(value)[:_LONGEST_PARAM]) for key, value in params.items()]
-        labels = [RunTag(_key(key), value) for key, value in tags.items()]
-        for start in range(0, max(len(figures), len(settings), len(labels)), min(_METRICS, _PARAMS, _TAGS)):
-            part = slice(start, start + min(_METRICS, _PARAMS, _TAGS))
-            self.client.log_batch(run_id, metrics=figures[part], params=settings[part], tags=labels[part])
-        return run_id
+        for start in range(0, len(settings), _PARAMS):
+            self.client.log_batch(run_id, params=settings[start : start + _PARAMS])
+        figures = [Metric(_key(key), value, at, step) for key, step, value, at in points]
+        for start in range(0, len(figures), _METRICS):
+            self.client.log_batch(run_id, metrics=figures[start : start + _METRICS])
 
     def _connect(self) -> Any:
         if self.file is not None and not self.file.is_file():
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            self._make(self.file)
-        return self._opened(self.uri)
+            _place_new(self.file)
+        return opened(self.uri)
 
-    def _make(self, file: Path) -> None:
-        """Make the database apart and put it in place in one step: MLflow can't go on with tables half made."""
-        draft, whole = (file.with_name(f"{file.name}.{suffix}") for suffix in ("draft", "whole"))
-        _remove(draft, whole)
-        self._opened(f"{SQLITE}{draft}")
-        with closing(sqlite3.connect(draft)) as connection:
+    def _create_experiment(self, name: str) -> str:
+        # A server has a place of its own for them; a database has none.
+        server = self.uri.startswith(("http://", "https://", "databricks"))
+        artifacts = None if server else (self.settings.state / "artifacts").as_uri()
+        return str(self.client.create_experiment(name, artifact_location=artifacts))
+
+
+def _place_new(file: Path) -> None:
+    """Put an empty database of MLflow's in place; to make one takes most of a second, so one is kept a version."""
+    from importlib import metadata
+
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
+    kept = cache / "jupyter-mlops" / f"mlflow-{metadata.version('mlflow')}.db"
+    try:
+        if not kept.is_file():
+            _make(kept)
+        copy_atomic(kept, file)
+    except OSError:  # no home, or one that can't be written to
+        _make(file)
+
+
+def _make(file: Path) -> None:
+    """Make a database apart and put it in place in one step: MLflow can't go on with tables half made."""
+    with tempfile.TemporaryDirectory(prefix="jupyter-mlops-") as folder:
+        draft, whole = Path(folder) / "draft.db", Path(folder) / "whole.db"
+        opened(f"{SQLITE}{draft}")
+        with closing(sqlite3.connect(draft, isolation_level=None)) as connection:
+            # MLflow makes its default experiment anew where it opens the copy, with the artifacts' place there.
+            connection.execute("DELETE FROM experiments")
             connection.execute("VACUUM INTO ?", [str(whole)])
         with closing(sqlite3.connect(whole)) as connection:
             connection.execute("PRAGMA journal_mode=WAL")  # readers then never keep a writer waiting
         copy_atomic(whole, file)
-        _remove(draft, whole)
-
-    def _opened(self, uri: str) -> Any:
-        mlflow = load_mlflow()
-        try:
-            client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
-            client.search_registered_models(
-                max_results=1
-            )  # the registry's own store is opened now, in the lock
-        except mlflow.exceptions.MlflowException as error:
-            raise SettingsError(f"MLflow can't open {uri}: {error}", hint="mend tracking_uri") from error
-        return client
-
-    def _create_experiment(self, name: str) -> str:
-        artifacts = (self.settings.state / "artifacts").as_uri() if self.file is not None else None
-        return str(self.client.create_experiment(name, artifact_location=artifacts))
 
 
-def _remove(*databases: Path) -> None:
-    for database in databases:
-        for path in database.parent.glob(f"{database.name}*"):
-            path.unlink()
+def opened(uri: str) -> Any:
+    """Return an ``MlflowClient`` whose stores are open.
+
+    Raises:
+        SettingsError: when MLflow can't open its database or reach its server.
+    """
+    mlflow = load_mlflow()
+    try:
+        client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
+        client.search_registered_models(max_results=1)  # the registry's own store is opened now, in the lock
+    except mlflow.exceptions.MlflowException as error:
+        raise SettingsError(f"MLflow can't open {_shown(uri)}: {error}", hint="mend tracking_uri") from error
+    return client
 
 
 def load_mlflow() -> Any:
@@ -171,6 +179,10 @@ def quiet() -> Iterator[None]:
         finally:
             for logger, level in zip(loggers, levels, strict=True):
                 logger.setLevel(level)
+
+
+def _shown(uri: str) -> str:
+    return re.sub(r"(?<=://)([^/@:]*):[^/@]*@", r"\1:***@", uri)
 
 
 def _key(text: str) -> str:

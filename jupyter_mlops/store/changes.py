@@ -10,7 +10,7 @@ from jupyter_mlops.store import rows, tables
 from jupyter_mlops.store.database import open_engine, reading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from jupyter_mlops.records.base import Record
 
@@ -19,8 +19,9 @@ _BATCH = 200
 
 def since(url: str, place: int, kinds: Sequence[str]) -> Iterator[tuple[int, Record]]:
     """Yield each record of these kinds that came after ``place``, with its own place."""
+    columns = tables.records.c
     while True:
-        found = _ask(url, lambda query, c: query.where(c.id > place, c.kind.in_(kinds)).limit(_BATCH))
+        found = _ask(url, columns.id > place, columns.kind.in_(kinds))
         yield from found
         if len(found) < _BATCH:
             return
@@ -29,15 +30,14 @@ def since(url: str, place: int, kinds: Sequence[str]) -> Iterator[tuple[int, Rec
 
 def at(url: str, places: Sequence[int]) -> list[tuple[int, Record]]:
     """Return the records at these places."""
-    return _ask(url, lambda query, c: query.where(c.id.in_(places))) if places else []
+    return _ask(url, tables.records.c.id.in_(places)) if places else []
 
 
-def _ask(url: str, narrow: Callable[[Any, Any], Any]) -> list[tuple[int, Record]]:
+def _ask(url: str, *conditions: Any) -> list[tuple[int, Record]]:
     engine, columns = open_engine(url), tables.records.c
     if not tables.exist(engine):
         return []
-    query = select(columns.id, columns.kind, columns.body).order_by(columns.id)
+    query = select(columns.id, columns.kind, columns.body).where(*conditions).order_by(columns.id)
     with reading(engine) as connection:
-        return [
-            (row.id, rows.decode(row.kind, row.body)) for row in connection.execute(narrow(query, columns))
-        ]
+        found = connection.execute(query.limit(_BATCH))
+        return [(row.id, rows.decode(row.kind, row.body)) for row in found]

@@ -12,6 +12,7 @@ from jupyter_mlops.evaluation.conditions import Condition, metrics_of, parse_all
 from jupyter_mlops.evaluation.gates import judge, passed
 from jupyter_mlops.records.evaluation import Evaluation, Figure, Slice
 from jupyter_mlops.records.model import ModelVersion, TestData
+from jupyter_mlops.registry import standing
 from jupyter_mlops.store import stamp
 from jupyter_mlops.store.opened import open_store
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from jupyter_mlops.settings import Settings
     from jupyter_mlops.store.bundles import Bundle
     from jupyter_mlops.store.opened import Store
-
-CHAMPION = "champion"
 
 
 def evaluate_gate(
@@ -55,9 +54,7 @@ def evaluate_gate(
     for condition in conditions:
         for metric in metrics_of(condition):
             names.check_known(metric.name, model.metrics)
-    champion = (
-        _champion(settings, store, gate.model) if any(c.threshold.champion for c in conditions) else None
-    )
+    champion = _champion(store, gate.model) if any(c.threshold.champion for c in conditions) else None
     before = None if afresh else _judged_before(store, model, champion, conditions)
     if before is not None:
         return before
@@ -148,10 +145,8 @@ def _version(store: Store, name: str, version: int | None) -> ModelVersion:
     return found
 
 
-def _champion(settings: Settings, store: Store, name: str) -> ModelVersion | None:
-    from jupyter_mlops.registry.models import Registry
-
-    number = Registry(settings).aliases(name).get(CHAMPION)
+def _champion(store: Store, name: str) -> ModelVersion | None:
+    number = standing.aliases(store, name).get(standing.CHAMPION)
     return None if number is None else _version(store, name, number)
 
 

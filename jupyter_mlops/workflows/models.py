@@ -1,7 +1,7 @@
 """The life of model versions: find, compare, promote, roll back.
 
-Versions and what stands behind them are the ledger's, aliases are MLflow's. A promotion is recorded first and the
-alias moved last: after a crash between the two the old version is still served, and promoting again completes it.
+Versions, aliases and what stands behind them are the ledger's. A promotion is one record: the alias is moved when it is
+there, and not before. MLflow shows the same soon after.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from jupyter_mlops.errors import BlockedError, NotFoundError, UsageError
 from jupyter_mlops.records.base import Value
 from jupyter_mlops.records.evaluation import Evaluation
 from jupyter_mlops.records.model import ModelVersion, Promotion
-from jupyter_mlops.registry.models import CHALLENGER, CHAMPION, SHADOW, Registry
-from jupyter_mlops.registry.promotion import BLOCKED, latest_occasion, may_promote, version_before
+from jupyter_mlops.registry import standing, syncing
+from jupyter_mlops.registry.promotion import ALLOWED, BLOCKED, latest_occasion, may_promote, version_before
+from jupyter_mlops.registry.standing import CHAMPION
 from jupyter_mlops.store import stamp
-from jupyter_mlops.store.files import file_lock
 from jupyter_mlops.store.opened import open_store
+from jupyter_mlops.store.turns import turn
+from jupyter_mlops.workflows.acting import acting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,16 +29,14 @@ if TYPE_CHECKING:
     from jupyter_mlops.settings import Settings
     from jupyter_mlops.store.opened import Store
 
-ALIASES = (CHAMPION, CHALLENGER, SHADOW)
-LOCK = "promotion.lock"
-
 
 class VersionView(Value, frozen=True, kw_only=True):
-    """Show a version with where it stands: its aliases, and the newest result of its gates."""
+    """Show a version with where it stands: its aliases, its gates' newest results, why it is out of use if it is."""
 
     model: ModelVersion
     aliases: tuple[str, ...] = ()
     evaluations: tuple[Evaluation, ...] = ()
+    retired: str = ""
 
     @property
     def gate(self) -> str:
@@ -65,7 +65,7 @@ def resolve(settings: Settings, text: str) -> ModelVersion:
     Raises:
         NotFoundError: when there is none; names what is near.
     """
-    return _resolve(open_store(settings), Registry(settings), text)
+    return _resolve(open_store(settings), text)
 
 
 def list_models(settings: Settings, name: str | None = None) -> list[VersionView]:
@@ -74,15 +74,14 @@ def list_models(settings: Settings, name: str | None = None) -> list[VersionView
     Raises:
         NotFoundError: when there is no model of that name.
     """
-    store, registry = open_store(settings), Registry(settings)
+    store = open_store(settings)
     known = store.ledger.names("model")
     if name is not None and name not in known:
         raise NotFoundError.of("model", name, known)
     views = []
     for model in [name] if name is not None else known:
-        aliases = registry.aliases(model)
-        versions = sorted(_versions(store, model), key=lambda version: -version.version)
-        views += [_view(store, aliases, version) for version in versions]
+        aliases = standing.aliases(store, model)
+        views += [_view(store, aliases, version) for version in standing.versions(store, model)]
     return views
 
 
@@ -92,9 +91,9 @@ def show(settings: Settings, text: str) -> VersionView:
     Raises:
         NotFoundError: when there is none.
     """
-    store, registry = open_store(settings), Registry(settings)
-    version = _resolve(store, registry, text)
-    return _view(store, registry.aliases(version.name), version)
+    store = open_store(settings)
+    version = _resolve(store, text)
+    return _view(store, standing.aliases(store, version.name), version)
 
 
 def compare(settings: Settings, left: str, right: str) -> Comparison:
@@ -132,41 +131,40 @@ def promote(
     *,
     clock: Callable[[], str] = stamp.now,
 ) -> Promotion:
-    """Point an alias at a version and record it; where it points there already nothing is done.
+    """Point an alias at a version, by putting it on record; where it points there already nothing is done.
 
     A version whose gates failed, or that its model's gates never saw, becomes champion only against a reason.
 
     Raises:
         NotFoundError: when there is no such version or alias.
         UsageError: when the reason for an override is blank.
-        BlockedError: when its gates say no and there is no reason to override them.
+        BlockedError: when its gates say no and there is no reason to override them, or its bundle was taken away.
+        DeniedError: when a rule says no.
     """
-    if alias not in ALIASES:
-        raise NotFoundError.of("alias", alias, ALIASES)
+    _check_alias(alias)
     if override_reason is not None and not override_reason.strip():
         raise UsageError("an override needs a reason", hint="say why in --override")
-    store, registry = open_store(settings), Registry(settings)
-    version = _resolve(store, registry, text)
-    with file_lock(settings.state / LOCK):
-        previous = registry.aliases(version.name).get(alias)
-        moved = Promotion(
-            name=version.name,
-            version=version.version,
-            alias=alias,
-            previous=previous,
-            reason=override_reason or "",
-            created_at=clock(),
-            author=stamp.author(),
-        )
-        if previous == version.version:
-            return moved
-        decision = _decide(store, version)
-        blocked = alias == CHAMPION and decision.verdict == BLOCKED
-        if blocked and override_reason is None:
+    store, reason = open_store(settings), override_reason or ""
+    version = _resolve(store, text)
+    if standing.aliases(store, version.name).get(alias) == version.version:
+        return standing.moved(store, version, alias, at=clock(), reason=reason)
+    override = _may(store, version, alias).verdict == BLOCKED and override_reason is not None
+    action = "model.override" if override else "model.promote"
+    with (
+        acting(settings, action, str(version.ref), reason=reason, alias=alias) as act,
+        turn(settings, standing.TURN),
+    ):
+        decision = _may(store, version, alias)
+        if standing.collected(store, version.name, version.version):
+            raise _gone(version)
+        if decision.verdict == BLOCKED and not override:
             raise _blocked(version, decision)
         parents = (str(version.ref), *decision.evidence.get("evaluations", ()))
-        moved = msgspec.structs.replace(moved, override=blocked, parents=parents)
-        _move(store, registry, moved)
+        more = {"reason": reason, "override": override, "parents": parents}
+        moved = standing.moved(store, version, alias, at=clock(), **more)
+        _record(store, moved)
+        act.note(previous=moved.previous, record=str(moved.ref))
+    syncing.request(settings)
     return moved
 
 
@@ -178,76 +176,83 @@ def rollback(
     *,
     clock: Callable[[], str] = stamp.now,
 ) -> Promotion:
-    """Point an alias back at the version that held it before, and record it.
+    """Point an alias back at the version that held it before, by putting it on record.
 
     Raises:
         NotFoundError: when there is no such model, or no version held the alias before.
+        BlockedError: when the bundle of that version was taken away.
+        DeniedError: when a rule says no.
     """
-    if alias not in ALIASES:
-        raise NotFoundError.of("alias", alias, ALIASES)
-    store, registry = open_store(settings), Registry(settings)
+    _check_alias(alias)
+    store = open_store(settings)
     known = store.ledger.names("model")
     if name not in known:
         raise NotFoundError.of("model", name, known)
-    with file_lock(settings.state / LOCK):
-        current = registry.aliases(name).get(alias)
-        if current is None:
-            raise NotFoundError(
-                f"{name} has no {alias}", hint=f"promote a version: jupyter mlops models promote {name}"
-            )
-        newest_first = store.ledger.find("promotion", f"{name}.{alias}")
-        history = [record for record in newest_first if isinstance(record, Promotion)]
-        before = version_before(history[::-1], current)
-        if before is None:
-            raise NotFoundError(
-                f"{name}/{current} is the first {alias}", hint="there is nothing to go back to"
-            )
-        moved = Promotion(
-            name=name,
-            version=before,
-            alias=alias,
-            previous=current,
-            reason=reason,
-            rollback=True,
-            parents=(str(_numbered(store, name, str(before)).ref),),
-            created_at=clock(),
-            author=stamp.author(),
-        )
-        _move(store, registry, moved)
+    with (
+        acting(settings, "model.rollback", f"model/{name}", reason=reason, alias=alias) as act,
+        turn(settings, standing.TURN),
+    ):
+        version = _before(store, name, alias)
+        moved = standing.moved(store, version, alias, at=clock(), reason=reason, rollback=True)
+        _record(store, moved)
+        act.note(subject=str(version.ref), previous=moved.previous, record=str(moved.ref))
+    syncing.request(settings)
     return moved
 
 
-def _resolve(store: Store, registry: Registry, text: str) -> ModelVersion:
+def _before(store: Store, name: str, alias: str) -> ModelVersion:
+    current = standing.aliases(store, name).get(alias)
+    if current is None:
+        raise NotFoundError(
+            f"{name} has no {alias}", hint=f"promote a version: jupyter mlops models promote {name}"
+        )
+    newest_first = store.ledger.find("promotion", f"{name}.{alias}")
+    history = [record for record in newest_first if isinstance(record, Promotion)]
+    before = version_before(history[::-1], current)
+    if before is None:
+        raise NotFoundError(f"{name}/{current} is the first {alias}", hint="there is nothing to go back to")
+    version = _numbered(store, name, str(before))
+    if standing.collected(store, name, before):
+        raise _gone(version)
+    return version
+
+
+def _record(store: Store, moved: Promotion) -> None:
+    """Put a move on record, with the aliases that so far only MLflow had."""
+    over = standing.taken_over(store, moved.name)
+    store.ledger.append(*(one for one in over if one.alias != moved.alias), moved)
+
+
+def _check_alias(alias: str) -> None:
+    if alias not in standing.ALIASES:
+        raise NotFoundError.of("alias", alias, standing.ALIASES)
+
+
+def _resolve(store: Store, text: str) -> ModelVersion:
     rest = text.removeprefix("model/") if "@" in text or text.count("/") > 1 else text
     name, separator, which = rest.partition("@" if "@" in rest else "/")
     if name == "model" and separator == "/" and not which.isdigit():
         name, which = which, ""
-    known = store.ledger.names("model")
-    if name not in known:
-        raise NotFoundError.of("model", name, known)
+    versions = standing.versions(store, name)
+    if not versions:
+        raise NotFoundError.of("model", name, store.ledger.names("model"))
     if not which:
-        return max(_versions(store, name), key=lambda version: version.version)
+        return versions[0]
     if which.isdigit():
         return _numbered(store, name, which)
-    aliases = registry.aliases(name)
+    aliases = standing.aliases(store, name)
     if which not in aliases:
         raise NotFoundError.of("alias", f"{name}@{which}", [f"{name}@{alias}" for alias in aliases])
     return _numbered(store, name, str(aliases[which]))
 
 
 def _numbered(store: Store, name: str, number: str) -> ModelVersion:
-    for version in _versions(store, name):
+    versions = standing.versions(store, name)
+    for version in versions:
         if version.version == int(number):
             return version
-    raise NotFoundError.of(
-        "model version",
-        f"{name}/{number}",
-        [f"{name}/{version.version}" for version in _versions(store, name)],
-    )
-
-
-def _versions(store: Store, name: str) -> list[ModelVersion]:
-    return [record for record in store.ledger.find("model", name) if isinstance(record, ModelVersion)]
+    known = [f"{name}/{version.version}" for version in versions]
+    raise NotFoundError.of("model version", f"{name}/{number}", known)
 
 
 def _evaluations(store: Store, version: ModelVersion) -> list[Evaluation]:
@@ -257,17 +262,21 @@ def _evaluations(store: Store, version: ModelVersion) -> list[Evaluation]:
 
 def _view(store: Store, aliases: dict[str, int], version: ModelVersion) -> VersionView:
     evaluations = _evaluations(store, version)
+    retired = standing.retired(store, version.name, version.version)
     return VersionView(
         model=version,
-        aliases=tuple(alias for alias, number in aliases.items() if number == version.version),
+        aliases=tuple(sorted(alias for alias, number in aliases.items() if number == version.version)),
         evaluations=tuple(latest_occasion(evaluations)) if evaluations else (),
+        retired=retired[0].cause if retired else "",
     )
 
 
-def _decide(store: Store, version: ModelVersion) -> Decision:
+def _may(store: Store, version: ModelVersion, alias: str) -> Decision:
+    """Say whether a version may get an alias; only the champion's asks its gates."""
     names = store.ledger.names("evaluation")
     has_gates = any(name.rpartition(".")[0] == version.name for name in names)
-    return may_promote(_evaluations(store, version), model_has_gates=has_gates)
+    decision = may_promote(_evaluations(store, version), model_has_gates=has_gates)
+    return decision if alias == CHAMPION else msgspec.structs.replace(decision, verdict=ALLOWED)
 
 
 def _blocked(version: ModelVersion, decision: Decision) -> BlockedError:
@@ -279,9 +288,12 @@ def _blocked(version: ModelVersion, decision: Decision) -> BlockedError:
     )
 
 
-def _move(store: Store, registry: Registry, moved: Promotion) -> None:
-    store.ledger.append(moved)
-    registry.set_alias(moved.name, moved.alias, moved.version)
+def _gone(version: ModelVersion) -> BlockedError:
+    label = f"{version.name}/{version.version}"
+    return BlockedError(
+        f"{label} was taken away by `jupyter mlops models gc`",
+        hint="promote another version, or build it again: jupyter mlops reproduce",
+    )
 
 
 def _test(version: ModelVersion) -> tuple[str, ...]:

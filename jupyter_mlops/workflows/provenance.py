@@ -1,33 +1,80 @@
-"""Where the code of a run came from: the git commit of its folder."""
+"""Where the code of a run came from and what it ran on: the commit of its folder, the machine."""
 
 from __future__ import annotations
 
+import os
+import platform
+import re
 import shutil
 import subprocess
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jupyter_mlops.records.run import Commit
+from jupyter_mlops.records.provenance import Commit, Hardware
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterable
+
+    from jupyter_mlops.store.objects import Objects
 
 _PATIENCE = 20
+# A longer difference is data, not code.
+_LONGEST_DIFF = 50 << 20
+_CPUS = Path("/proc/cpuinfo")
+_GPUS = Path("/proc/driver/nvidia/gpus")
 
 
-def commit_of(folder: Path) -> Commit | None:
-    """Return the commit that ``folder`` is at, None where it isn't under git or has no commit yet."""
+def commit_of(folder: Path, objects: Objects | None = None) -> Commit | None:
+    """Return the commit that ``folder`` is at, None where it isn't under git or has no commit yet.
+
+    Args:
+        folder: anywhere in the repository.
+        objects: keeps what the tracked files differ by from the commit; without it only that they do is said.
+    """
     if shutil.which("git") is None:
         return None
-    sha = _git(folder, "rev-parse", "HEAD")
+    sha = (_git(folder, "rev-parse", "HEAD") or b"").decode().strip()
     if not sha:
         return None
-    return Commit(sha=sha, dirty=bool(_git(folder, "status", "--porcelain", "--untracked-files=no")))
+    difference = _git(folder, "diff", "HEAD", "--binary", "--no-color", "--no-ext-diff")
+    kept = objects is not None and difference and len(difference) <= _LONGEST_DIFF
+    # None is git's giving up, for which a clean tree is no reason.
+    return Commit(
+        sha=sha,
+        dirty=difference != b"",
+        diff=objects.put_bytes(difference) if kept and objects is not None and difference else "",
+    )
 
 
-def _git(folder: Path, *arguments: str) -> str:
+@cache
+def hardware() -> Hardware:
+    """Return what this machine is."""
+    pages = os.sysconf("SC_PHYS_PAGES") if "SC_PHYS_PAGES" in os.sysconf_names else 0
+    return Hardware(
+        processor=_first_field(_CPUS, "model name") or platform.processor() or platform.machine(),
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        memory=pages * os.sysconf("SC_PAGE_SIZE") if pages > 0 else 0,
+        gpus=tuple(_gpus(_GPUS.glob("*/information"))),
+    )
+
+
+def _gpus(files: Iterable[Path]) -> list[str]:
+    return [name for path in sorted(files) if (name := _first_field(path, "Model"))]
+
+
+def _first_field(path: Path, name: str) -> str:
+    try:
+        found = re.search(rf"^{name}\s*:\s*(.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    except OSError:
+        return ""
+    return found[1].strip() if found else ""
+
+
+def _git(folder: Path, *arguments: str) -> bytes | None:
     command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE, check=False)
+        done = subprocess.run(command, capture_output=True, timeout=_PATIENCE, check=False)
     except subprocess.TimeoutExpired:
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+        return None
+    return done.stdout if done.returncode == 0 else None

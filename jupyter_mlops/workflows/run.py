@@ -14,17 +14,20 @@ from jupyter_mlops.errors import MlopsError, NotFoundError, SettingsError, Usage
 from jupyter_mlops.evaluation.conditions import parse_all
 from jupyter_mlops.execution import engines, planner
 from jupyter_mlops.notebook import cells
+from jupyter_mlops.notebook.seeds import seeds
 from jupyter_mlops.pipeline import environment, parameters
 from jupyter_mlops.pipeline.session import RUN_VARIABLE
 from jupyter_mlops.records.base import canonical_json
 from jupyter_mlops.records.evaluation import ConditionResult, Evaluation
+from jupyter_mlops.records.model import ModelVersion, Retirement
 from jupyter_mlops.records.run import Run, StageError, StageRun
+from jupyter_mlops.registry import syncing
 from jupyter_mlops.store import housekeeping, run_state, stamp
 from jupyter_mlops.store.opened import open_store
-from jupyter_mlops.workflows import build, run_page
+from jupyter_mlops.workflows import build, provenance, run_page
+from jupyter_mlops.workflows.acting import acting
 from jupyter_mlops.workflows.live import LiveRun
 from jupyter_mlops.workflows.plans import Plans
-from jupyter_mlops.workflows.provenance import commit_of
 from jupyter_mlops.workflows.rounds import run_rounds
 from jupyter_mlops.workflows.stages import Stages
 
@@ -117,9 +120,15 @@ class _Prepared:
     def run(self, given: dict[str, Any], run_id: str, group: str) -> Run:
         values = parameters.resolve(self.pipeline.params, given)
         run_id = run_id or self.options.run_id or run_state.new_id()
-        with _explained(self._settings), run_state.alive(self._settings, run_id):
+        name = _relative(self._path, self._settings.root)
+        with (
+            _explained(self._settings),
+            acting(self._settings, "run", f"run/{run_id}", notebook=name, params=given) as act,
+            run_state.alive(self._settings, run_id),
+        ):
             running = _Running(self._settings, self._path, self._notebook, self.pipeline, run_id)
             finished = running.go(values, {name: values[name] for name in given}, group, self.options)
+            act.note(status=finished.status)
         with suppress(OSError):
             housekeeping.sweep(self._settings)
         return finished
@@ -171,6 +180,8 @@ class _Running:
         finally:
             if engine is not None:
                 engine.close()
+            if options.track and any(stage.status in ("executed", "failed") for stage in live.run.stages):
+                syncing.request(self._settings)
 
     def _first_record(self, values: dict[str, Any], chosen: Sequence[str], group: str) -> Run:
         stages = tuple(
@@ -188,7 +199,9 @@ class _Running:
             params=values,
             notebook_digest=objects.put_bytes(cells.read_bytes(self._path)),
             environment=objects.put_bytes(canonical_json(environment.snapshot())),
-            commit=commit_of(self._path.parent),
+            commit=provenance.commit_of(self._path.parent, objects),
+            hardware=provenance.hardware(),
+            seeds=seeds((cell.source for cell in self._notebook.cells if cell.cell_type == "code"), values),
             suggested=self._pipeline.suggested,
             group=group,
             page=str(run_page.path_of(self._settings, self._run_id)),
@@ -227,14 +240,30 @@ class _Running:
         finished = live.update(gates=tuple(gate for gate in gates if gate is not None))
         self._store.objects.settle()
         finished = _with_end(finished, "failed" if failed else "succeeded")
-        self._store.ledger.append(finished)
-        if work.executed and track:
-            from jupyter_mlops.registry.models import Registry
-
-            Registry(self._settings).log_run(finished)
+        self._store.ledger.append(finished, *self._out_of_use(work, models))
         finished = live.update(status=finished.status, finished_at=finished.finished_at)
         run_page.write(self._settings, finished, self._pipeline)
         return finished
+
+    def _out_of_use(self, work: Stages, models: Sequence[NamedVersion]) -> list[Retirement]:
+        """Say of versions that this run logged and that aren't among its results that nobody should use them."""
+        if not work.failed and not work.repeated:
+            return []
+        results = {(model.name, model.version) for model in models}
+        logged = self._store.ledger.children(f"run/{self._run_id}", "model")
+        return [
+            Retirement(
+                name=version.name,
+                version=version.version,
+                cause="failed" if version.stage in work.failed else "superseded",
+                reason=f"stage {version.stage} {'failed' if version.stage in work.failed else 'ran again'}",
+                parents=(str(version.ref),),
+                created_at=stamp.now(),
+                author=stamp.author(),
+            )
+            for version in logged
+            if isinstance(version, ModelVersion) and (version.name, version.version) not in results
+        ]
 
     def _judge(self, gate: Gate, models: Sequence[NamedVersion], *, partly: bool) -> Evaluation | None:
         """Evaluate a gate on this run's version; None where the run was never meant to make one."""

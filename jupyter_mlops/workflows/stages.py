@@ -17,7 +17,7 @@ from jupyter_mlops.pipeline.cache_key import MODULE
 from jupyter_mlops.pipeline.product import NOT_KEPT, latest
 from jupyter_mlops.pipeline.state.setup import SETUP
 from jupyter_mlops.pipeline.storage import read_header
-from jupyter_mlops.records.base import digest_of
+from jupyter_mlops.records.base import canonical_json, digest_of
 from jupyter_mlops.records.ref import Ref
 from jupyter_mlops.records.run import StageError, StageExecution
 from jupyter_mlops.store import stamp
@@ -73,6 +73,11 @@ class Stages:
     def executed(self) -> bool:
         """Whether any stage had to run."""
         return bool(self._attempts)
+
+    @property
+    def repeated(self) -> bool:
+        """Whether any stage had to run more than once."""
+        return any(attempts > 1 for attempts in self._attempts.values())
 
     def stop(self) -> None:
         """End what runs, and what waits for another run."""
@@ -238,6 +243,7 @@ class Stages:
             upstream_datasets=header.upstream_datasets,
             models=header.models,
             metrics=header.metrics,
+            curves=objects.put_bytes(canonical_json(header.curves)) if header.curves else "",
             run_id=self.live.run.run_id,
             attempt=self._attempts[name],
             parents=tuple(dict.fromkeys([*(str(item.ref) for item in used), *datasets])),
