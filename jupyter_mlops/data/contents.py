@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from jupyter_mlops.data import folders
-from jupyter_mlops.data.frames import TABLES, read_frame, write_parquet
+from jupyter_mlops.data.frames import TABLES, read_parts, write_parquet
 from jupyter_mlops.data.sources import file_name
 from jupyter_mlops.errors import DataError
 from jupyter_mlops.records.base import canonical_json
@@ -16,10 +16,11 @@ from jupyter_mlops.records.dataset import ContentKind, FileEntry, FolderManifest
 from jupyter_mlops.store.files import hash_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
+    from jupyter_mlops.data.profiles import Profile
     from jupyter_mlops.data.sources import Source
     from jupyter_mlops.store.copying import Progress
     from jupyter_mlops.store.objects import Objects
@@ -118,7 +119,7 @@ class FileContent:
         if self.form not in TABLES:
             return {}
         try:
-            return _described(read_frame(self.path, self.form, name=self.path.name))
+            return _described([self.path], self.form)
         except OSError as error:
             raise _unreadable(self.path, error) from error
 
@@ -162,15 +163,10 @@ class FolderContent:
         parts = [path for name, path in self.paths.items() if is_part(name)]
         if self.form not in TABLES or len(parts) > MOST_PARTS:
             return {}
-        import pandas as pd
-
         try:
-            frames = [read_frame(path, self.form) for path in parts]
+            return _described(parts, self.form)
         except DataError:
             return {}
-        if any(list(frame.columns) != list(frames[0].columns) for frame in frames):
-            return {}
-        return _described(pd.concat(frames, ignore_index=True))
 
     def put(self, objects: Objects, progress: Progress) -> str:
         """Store the files, then the manifest: who finds it finds the files."""
@@ -202,7 +198,9 @@ class FrameContent:
 
     def describe(self) -> dict[str, Any]:
         """Return rows and columns."""
-        return _described(self.frame)
+        from jupyter_mlops.data.profiles import Profile
+
+        return _fields(Profile.of([self.frame]))
 
     def put(self, objects: Objects, progress: Progress) -> str:
         """Store the Parquet file; return its SHA-256."""
@@ -240,10 +238,27 @@ def _unreadable(path: Path, error: OSError) -> DataError:
     return DataError(f"{path} can't be read: {error.strerror}", hint="check the file's permissions")
 
 
-def _described(frame: pd.DataFrame) -> dict[str, Any]:
-    from jupyter_mlops.data.profiles import columns_of
+def _described(paths: Sequence[Path], form: str) -> dict[str, Any]:
+    """Return rows and columns of a table that is in one file or in several, reading each once, part by part.
 
-    return {"rows": len(frame), "columns": columns_of(frame)}
+    Where a text file's column begins with numbers and goes on with words, it is words, and all is read once more.
+    """
+    from jupyter_mlops.data.profiles import Profile
+
+    words: set[str] = set()
+    while True:
+        profile = Profile()
+        for path in paths:
+            for part in read_parts(path, form, name=path.name, words=words):
+                profile.add(part)
+        mixed = set(profile.mixed) if form in ("csv", "tsv") else set()
+        if mixed <= words:
+            return _fields(profile)
+        words |= mixed
+
+
+def _fields(profile: Profile) -> dict[str, Any]:
+    return {"rows": profile.rows, "columns": profile.columns()}
 
 
 def _common_suffix(names: Mapping[str, Path]) -> str:

@@ -218,7 +218,7 @@ names = st.text(st.characters(codec="utf-8", exclude_characters="/\0", exclude_c
         names.filter(lambda name: name not in (".", "..") and len(name) < 60), st.binary(max_size=9)
     )
 )
-@how(max_examples=40, deadline=None)
+@how(max_examples=15, deadline=None)
 def test_any_files_come_back(tmp_path_factory: pytest.TempPathFactory, files: dict[str, bytes]) -> None:
     root = tmp_path_factory.mktemp("any")
     folder = root / "folder"

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from jupyter_mlops.data.profiles import columns_of, describe, numeric
+from jupyter_mlops.data.profiles import Profile, Sketch, columns_of, describe
+from jupyter_mlops.errors import DataError
 from jupyter_mlops.records.base import canonical_json, from_json
 from jupyter_mlops.records.dataset import Column
 
@@ -50,7 +51,7 @@ def test_no_value_and_one_value() -> None:
     assert profile([], dtype=float) == {"count": 0, "infinite": 0}
     assert profile([np.nan, np.nan]) == {"count": 0, "infinite": 0}
     assert profile([7])["std"] == 0.0
-    assert numeric(np.array([np.inf])) == {"infinite": 1}
+    assert profile([np.inf]) == {"count": 1, "infinite": 1}
 
 
 def test_categories_are_ranked_by_count_then_name() -> None:
@@ -106,3 +107,70 @@ def test_dates_and_texts() -> None:
 def test_a_profile_doesnt_hang_on_the_order_of_rows() -> None:
     frame = pd.DataFrame({"x": np.arange(200) % 70, "c": [f"c{n % 30}" for n in range(200)]})
     assert columns_of(frame) == columns_of(frame.iloc[::-1])
+
+
+values = {
+    "float": st.one_of(st.none(), st.floats(-1e3, 1e3)),
+    "int": st.integers(-50, 50),
+    "word": st.one_of(st.none(), st.sampled_from(["a", "b", "ccc", ""])),
+    "flag": st.booleans(),
+    "time": st.one_of(st.none(), st.integers(0, 2_000_000_000).map(lambda n: pd.Timestamp(n, unit="s"))),
+}
+types = {"float": "float64", "int": "int64", "word": "str", "flag": "bool", "time": "datetime64[us]"}
+
+
+@given(st.sampled_from(sorted(values)), st.data(), st.integers(0, 40), st.integers(0, 40))
+@settings(max_examples=150, deadline=None)
+def test_the_profile_of_two_parts_is_that_of_the_whole(
+    kind: str, data: st.DataObject, first: int, second: int
+) -> None:
+    def part(length: int) -> pd.Series[Any]:
+        drawn = data.draw(st.lists(values[kind], min_size=length, max_size=length))
+        return pd.Series(drawn, dtype=types[kind])
+
+    a, b = part(first), part(second)
+    merged = Sketch.of(a).merge(Sketch.of(b)).column("x")
+    whole = describe("x", pd.concat([a, b], ignore_index=True))
+    assert (merged.dtype, merged.kind, merged.missing) == (whole.dtype, whole.kind, whole.missing)
+    same = {name: value for name, value in merged.profile.items() if name not in ("mean", "std")}
+    assert same == {name: value for name, value in whole.profile.items() if name not in ("mean", "std")}
+    for name in ("mean", "std"):
+        assert merged.profile.get(name, 0) == pytest.approx(whole.profile.get(name, 0), rel=1e-9, abs=1e-9)
+
+
+def test_many_values_have_nearly_the_same_profile_in_parts() -> None:
+    rng = np.random.default_rng(7)
+    frame = pd.DataFrame(
+        {
+            "amount": np.where(rng.random(60_000) < 0.2, 0.0, rng.lognormal(size=60_000)),
+            "customer": rng.integers(0, 20_000, 60_000).astype(str),
+            "city": rng.choice(["Bonn", "Köln", "Ulm"], 60_000, p=[0.5, 0.3, 0.2]),
+        }
+    )
+    parts = Profile.of(frame.iloc[start : start + 1_000] for start in range(0, 60_000, 1_000))
+    assert parts.rows == 60_000
+    amount, customer, city = (column.profile for column in parts.columns())
+    assert amount["approximate"]
+    assert amount["mean"] == pytest.approx(frame.amount.mean())
+    assert amount["std"] == pytest.approx(frame.amount.std())
+    assert (amount["min"], amount["max"]) == (0.0, frame.amount.max())
+    histogram = amount["histogram"]
+    [zero] = histogram["atoms"]
+    assert zero["count"] == pytest.approx((frame.amount == 0).sum(), abs=60)
+    assert zero["count"] + sum(histogram["counts"]) == 60_000
+    exact = np.histogram(frame.amount[frame.amount > 0], bins=histogram["edges"])[0]
+    assert np.abs(np.array(histogram["counts"]) - exact).max() < 300
+    for q, value in amount["quantiles"].items():
+        assert value == pytest.approx(frame.amount.quantile(float(q)), rel=0.02)
+    assert customer["unique"] == pytest.approx(frame.customer.nunique(), rel=0.1)
+    assert city["top"] == [
+        {"value": name, "count": int(count)} for name, count in frame.city.value_counts().items()
+    ]
+
+
+def test_numbers_in_one_part_and_words_in_another_are_told() -> None:
+    profile = Profile.of([pd.DataFrame({"x": [1], "y": [1]}), pd.DataFrame({"x": ["a"], "y": [0.5]})])
+    assert profile.mixed == ["x"]
+    assert [column.dtype for column in profile.columns()] == ["object", "float64"]
+    with pytest.raises(DataError, match="different columns"):
+        profile.add(pd.DataFrame({"x": [1]}))
