@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.errors import DataError, StorageError
-from jupyter_mlops.store.files import write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
 BLOCK = 4 << 20
 # What is hashed waits for the disk in so many blocks.
 BLOCKS = 4
-# So much is made durable at a time: what a copy that goes on needn't write again.
-CHECKPOINT = 256 << 20
 SECTOR = 4096
 # Where there is none (macOS), writing goes through the cache.
 DIRECT: int = getattr(os, "O_DIRECT", 0)
@@ -92,9 +89,10 @@ def copy_file(path: Path, incoming: Path, progress: Progress = silent) -> tuple[
     """
     with open_regular(path) as source:
         before = _state(source)
-        _check_room(incoming, before[2], path)
+        partial = incoming / f"{hashlib.sha256(repr(before).encode()).hexdigest()[:32]}.partial"
+        _check_room(partial, before[2], path)
         incoming.mkdir(parents=True, exist_ok=True)
-        with told(incoming.parent), _Copy.opened(incoming, before) as copy:
+        with told(incoming.parent), _Copy.opened(partial) as copy:
             digest, size = copy.fill(source, progress)
             _check_unchanged(path, source, before, size)
             return copy.keep(), digest
@@ -105,28 +103,27 @@ class _Copy:
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self._path = path
-        self._note = path.with_suffix(".synced")
         self._descriptor = descriptor
         self._full: queue.SimpleQueue[tuple[mmap.mmap, int] | None] = queue.SimpleQueue()
         self._free: queue.SimpleQueue[mmap.mmap] = queue.SimpleQueue()
         self._failed: OSError | None = None
         self._direct = _set_direct(descriptor, on=True)
-        self._written = self.synced = self._resumed()
+        # Up to here there is something already: it is compared before it is believed, for a power failure may have
+        # left anything.
+        self._there = os.fstat(descriptor).st_size
 
     @classmethod
     @contextlib.contextmanager
-    def opened(cls, incoming: Path, state: tuple[int, ...]) -> Iterator[_Copy]:
-        """Go on with the copy of a file in this state, or begin one; it is locked as long as the block lasts."""
-        name = hashlib.sha256(repr(state).encode()).hexdigest()[:32]
-        path, descriptor = locked_partial(incoming / f"{name}.partial")
+    def opened(cls, path: Path) -> Iterator[_Copy]:
+        """Go on with the copy at ``path``, or begin one; it is locked as long as the block lasts."""
+        path, descriptor = locked_partial(path)
         copy = cls(path, descriptor)
         try:
             yield copy
         except BaseException as error:
-            # What is half there is worth keeping only if it can be gone on with, and stands in nobody's way.
-            full = isinstance(error, OSError) and error.errno in FULL
-            if not copy.synced or full or isinstance(error, DataError):
-                copy.drop()
+            # A file that changed will not be gone on with, and on a full disk the half stands in everybody's way.
+            if isinstance(error, DataError) or (isinstance(error, OSError) and error.errno in FULL):
+                path.unlink(missing_ok=True)
             raise
         finally:
             os.close(descriptor)
@@ -155,37 +152,23 @@ class _Copy:
             writer.join()
         if self._failed is not None:
             raise self._failed
+        os.ftruncate(self._descriptor, size)
         os.fsync(self._descriptor)
         return digest.hexdigest(), size
 
     def keep(self) -> Path:
         """Return the finished copy, which is its taker's from now on."""
-        self._note.unlink(missing_ok=True)
         return taken(self._path)
-
-    def drop(self) -> None:
-        """Take away what there is."""
-        self._path.unlink(missing_ok=True)
-        self._note.unlink(missing_ok=True)
-
-    def _resumed(self) -> int:
-        """Return how much of the copy is known to be on the disk; the rest is cut off."""
-        known = 0
-        with contextlib.suppress(OSError, ValueError):
-            known = int(self._note.read_text(encoding="ascii"))
-        if known > os.fstat(self._descriptor).st_size:
-            known = 0
-        os.ftruncate(self._descriptor, known)
-        return known
 
     def _write_all(self) -> None:
         """Write blocks as they come; after a failure they are only handed back."""
-        place = 0
+        place, spare = 0, mmap.mmap(-1, BLOCK)
         while (item := self._full.get()) is not None:
             buffer, count = item
-            if self._failed is None and place + count > self._written:
+            if self._failed is None:
                 try:
-                    self._write(buffer, count, place)
+                    if place >= self._there or not self._holds(buffer, count, place, spare):
+                        self._write(buffer, count, place)
                 except OSError as error:
                     self._failed = error
             place += count
@@ -204,11 +187,14 @@ class _Copy:
                         raise
                     # A file system that takes the flag needn't take the write, nor the rest of a short one.
                     self._direct = _set_direct(self._descriptor, on=False)
-        self._written = place + count
-        if self._written - self.synced >= CHECKPOINT:
-            os.fdatasync(self._descriptor)
-            self.synced = self._written
-            write_atomic(self._note, str(self.synced).encode(), durable=False)
+
+    def _holds(self, buffer: mmap.mmap, count: int, place: int, spare: mmap.mmap) -> bool:
+        """Say whether the copy has this block already; a block that isn't whole sectors is written anew."""
+        if count % SECTOR:
+            return False
+        with memoryview(spare) as view:
+            found = os.preadv(self._descriptor, [view[:count]], place)
+        return found == count and spare[:count] == buffer[:count]
 
 
 def sync_all(folder: Path) -> bool:
@@ -300,14 +286,13 @@ def _check_unchanged(path: Path, source: int, before: tuple[int, int, int, int, 
         raise DataError(f"{path} was changed while it was read", hint="record it again when it is written")
 
 
-def _check_room(incoming: Path, size: int, path: Path) -> None:
-    there = next(folder for folder in (incoming, *incoming.parents) if folder.exists())
+def _check_room(partial: Path, size: int, path: Path) -> None:
+    there = next(folder for folder in partial.parents if folder.exists())
     disk = os.statvfs(there)
     free = disk.f_bavail * disk.f_frsize
-    if size > free:
-        raise StorageError(
-            f"{path} has {size:,} bytes, and {free:,} are free under {incoming.parent}", hint=_MAKE_ROOM
-        )
+    done = partial.stat().st_size if partial.exists() else 0
+    if size - done > free:
+        raise StorageError(f"{path} has {size:,} bytes, and {free:,} are free under {there}", hint=_MAKE_ROOM)
 
 
 def _set_direct(descriptor: int, *, on: bool) -> bool:

@@ -84,10 +84,12 @@ class Folder:
     def delete(self, digest: str, *, grace: float) -> int:
         """Take a content away, unless it was put less than ``grace`` seconds ago; return the bytes that are free now."""
         place = self.place(digest)
+        if not place.exists():
+            return 0
         with self._locked(fcntl.LOCK_EX):
             try:
                 state = place.stat()
-            except FileNotFoundError:
+            except FileNotFoundError:  # another process was first
                 return 0
             if state.st_mtime > time.time() - grace:
                 return 0

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # A copy under way touches its file all the time; one that was not touched for so long was broken off.
 STALE_SECONDS = 3600.0
+# Half a large content is gone on with when the same is put or fetched again, for so long.
+PARTIAL_SECONDS = 7 * 24 * 3600.0
 
 
 def sweep(settings: Settings, *, now: float | None = None) -> None:
@@ -33,6 +35,9 @@ def sweep(settings: Settings, *, now: float | None = None) -> None:
             if not _in_use(path):
                 with suppress(OSError):
                     path.unlink()
+    for path in _untouched(settings.state / "bundles", moment):
+        if path.suffix == ".tmp":
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _finished_runs(settings: Settings, now: float) -> list[Path]:
@@ -53,7 +58,8 @@ def _finished_runs(settings: Settings, now: float) -> list[Path]:
 def _untouched(folder: Path, now: float) -> Iterator[Path]:
     for path in folder.iterdir() if folder.is_dir() else ():
         changed = _changed(path)
-        if changed is not None and now - changed > STALE_SECONDS:
+        stale = PARTIAL_SECONDS if path.suffix == ".partial" else STALE_SECONDS
+        if changed is not None and now - changed > stale:
             yield path
 
 

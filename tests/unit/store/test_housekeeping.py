@@ -8,7 +8,7 @@ import msgspec
 from jupyter_mlops import settings as project
 from jupyter_mlops.records.run import Run
 from jupyter_mlops.store import run_state
-from jupyter_mlops.store.housekeeping import STALE_SECONDS, sweep
+from jupyter_mlops.store.housekeeping import PARTIAL_SECONDS, STALE_SECONDS, sweep
 from jupyter_mlops.store.opened import open_store
 
 if TYPE_CHECKING:
@@ -54,6 +54,26 @@ def test_what_was_copied_half_goes(workspace: Path) -> None:
     sweep(settings, now=NOW)
     assert [path.name for path in incoming.iterdir()] == ["under-way"]
     assert open_store(settings).objects.has(digest)
+
+
+def test_half_of_a_large_content_stays_for_a_week(workspace: Path) -> None:
+    settings = project.load()
+    incoming = settings.objects_folder() / "incoming"
+    incoming.mkdir(parents=True)
+    for name, age in (("old.partial", PARTIAL_SECONDS + 1), ("young.partial", 2 * STALE_SECONDS)):
+        (incoming / name).write_bytes(b"1")
+        os.utime(incoming / name, (NOW - age,) * 2)
+    sweep(settings, now=NOW)
+    assert [path.name for path in incoming.iterdir()] == ["young.partial"]
+
+
+def test_a_bundle_that_was_unpacked_half_goes(workspace: Path) -> None:
+    settings = project.load()
+    for name in (".half.tmp", "whole"):
+        (settings.state / "bundles" / name).mkdir(parents=True)
+        os.utime(settings.state / "bundles" / name, (NOW - 2 * STALE_SECONDS,) * 2)
+    sweep(settings, now=NOW)
+    assert [path.name for path in (settings.state / "bundles").iterdir()] == ["whole"]
 
 
 def test_an_empty_project_has_nothing_to_sweep(workspace: Path) -> None:
