@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
 
 BUSY_MILLISECONDS = 30_000
+# What a database says to those who write to it when the project has moved to another one.
+MOVED = "the project has moved to another database"
 _WRITE = "jupyter_mlops_write"
 # The number of the lock that writers of a PostgreSQL database wait for; any would do.
 _WRITERS = 7_303_014
@@ -148,27 +150,28 @@ def _writes(connection: Connection) -> bool:
 def _explained(engine: Engine) -> Iterator[None]:
     try:
         yield
-    except exc.OperationalError as error:
-        raise SettingsError(
-            f"the database {_shown(engine)} can't be used: {_first_line(error)}",
-            hint="check that it exists, is writable and isn't held by another program",
-        ) from error
-    except exc.IntegrityError:
-        raise
     except exc.DatabaseError as error:
-        if engine.dialect.name != "sqlite":
-            raise SettingsError(
-                f"the database {_shown(engine)} refuses: {_first_line(error)}",
-                hint="the user in the URL needs the right to make, read and write tables there",
-            ) from error
-        raise IntegrityError(
-            f"the database {_shown(engine)} is damaged: {error.orig}", hint="restore it from a copy"
-        ) from error
+        said = _explanation(engine, error)
+        raise said from (None if said is error else error)
 
 
-def _shown(engine: Engine) -> str:
-    return engine.url.render_as_string()
-
-
-def _first_line(error: exc.DBAPIError) -> str:
-    return next(iter(str(error.orig).splitlines()), "")
+def _explanation(engine: Engine, error: exc.DatabaseError) -> Exception:
+    shown = engine.url.render_as_string()
+    said = next(iter(str(error.orig).splitlines()), "")
+    if MOVED in said:
+        return SettingsError(
+            f"{shown}: {MOVED}", hint="mlops.toml names it; start the kernel or server again"
+        )
+    if isinstance(error, exc.IntegrityError):
+        return error
+    if isinstance(error, exc.OperationalError):
+        return SettingsError(
+            f"the database {shown} can't be used: {said}",
+            hint="check that it exists, is writable and isn't held by another program",
+        )
+    if engine.dialect.name == "sqlite":
+        return IntegrityError(f"the database {shown} is damaged: {said}", hint="restore it from a copy")
+    return SettingsError(
+        f"the database {shown} refuses: {said}",
+        hint="the user in the URL needs the right to make, read and write tables there",
+    )
