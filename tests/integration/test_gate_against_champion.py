@@ -1,4 +1,4 @@
-"""A version logged with MLflow, judged against the champion that MLflow's registry names."""
+"""A logged version, judged against the champion that is on record."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from sklearn.linear_model import LogisticRegression
 import jupyter_mlops as mlops
 from jupyter_mlops import settings as configuration
 from jupyter_mlops.records.pipeline import Gate
-from jupyter_mlops.registry.models import Registry
 from jupyter_mlops.workflows.evaluate import evaluate_gate
+from jupyter_mlops.workflows.models import promote
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +27,7 @@ GATE = Gate(
 )
 
 
-def test_the_champion_is_the_registrys(workspace: Path) -> None:
+def test_the_champion_is_who_was_promoted(workspace: Path) -> None:
     random = np.random.default_rng(0)
     X = pd.DataFrame({"a": random.normal(size=500), "b": random.normal(size=500)})
     y = (X.a + 0.5 * random.normal(size=500) > 0).astype(int)
@@ -39,7 +39,7 @@ def test_the_champion_is_the_registrys(workspace: Path) -> None:
     assert first.passed
     assert first.conditions[0].reason == "no champion yet"
 
-    Registry(settings).set_alias("churn", "champion", 1)
+    promote(settings, "churn/1")
     worse = LogisticRegression(C=1e-9).fit(X.assign(a=0.0), y)
     mlops.log_model(worse, "churn", test=(X, y), sensitive=sex)
     second = evaluate_gate(settings, GATE)

@@ -10,9 +10,8 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from jupyter_mlops import settings as configuration
 from jupyter_mlops.data import versions
 from jupyter_mlops.errors import GateError, IntegrityError, NotFoundError
-from jupyter_mlops.records.model import Manifest, ModelVersion, Signature, Tensor, TestData
+from jupyter_mlops.records.model import Manifest, ModelVersion, Promotion, Signature, Tensor, TestData
 from jupyter_mlops.records.pipeline import Gate
-from jupyter_mlops.registry.models import Registry
 from jupyter_mlops.store.opened import open_store
 from jupyter_mlops.workflows.evaluate import evaluate_gate
 
@@ -75,14 +74,9 @@ def fitted() -> LogisticRegression:
     return LogisticRegression().fit(X, Y)
 
 
-@pytest.fixture
-def champion_is(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Set the alias without MLflow's database, which takes seconds to make."""
-
-    def set_to(number: int) -> None:
-        monkeypatch.setattr(Registry, "aliases", lambda _self, _name: {"champion": number})
-
-    return set_to
+def champion_is(number: int) -> None:
+    ledger = open_store(configuration.load()).ledger
+    ledger.append(Promotion(name="churn", version=number, alias="champion", authority="ledger"))
 
 
 def test_every_kind_of_condition(workspace: Path, fitted: LogisticRegression) -> None:
@@ -114,9 +108,7 @@ def test_the_newest_version_unless_one_is_named(workspace: Path, fitted: Logisti
     assert judged("accuracy >= 0.5", version=1).version == 1
 
 
-def test_the_champion_is_measured_on_the_same_rows(
-    workspace: Path, fitted: LogisticRegression, champion_is: Any
-) -> None:
+def test_the_champion_is_measured_on_the_same_rows(workspace: Path, fitted: LogisticRegression) -> None:
     put(LogisticRegression().fit(X[["b"]], Y), columns=("b",), test=False)
     put(fitted, 2)
     champion_is(1)
@@ -132,7 +124,7 @@ def test_the_champion_is_measured_on_the_same_rows(
 
 
 def test_what_was_judged_before_is_judged_again_only_when_asked_to(
-    workspace: Path, fitted: LogisticRegression, champion_is: Any
+    workspace: Path, fitted: LogisticRegression
 ) -> None:
     put(fitted)
     where = configuration.load()
@@ -152,7 +144,7 @@ def test_what_could_not_be_evaluated_is_tried_again(workspace: Path, fitted: Log
     assert evaluate_gate(where, gate("accuracy >= 0.5"), afresh=False).created_at != one.created_at
 
 
-def test_the_champion_itself_passes(workspace: Path, fitted: LogisticRegression, champion_is: Any) -> None:
+def test_the_champion_itself_passes(workspace: Path, fitted: LogisticRegression) -> None:
     put(fitted)
     champion_is(1)
     found = judged("accuracy >= champion.accuracy", "log_loss <= champion.log_loss")
@@ -161,9 +153,7 @@ def test_the_champion_itself_passes(workspace: Path, fitted: LogisticRegression,
     assert found.parents.count("model/churn@1") == 1
 
 
-def test_a_champion_that_cannot_answer_is_told(
-    workspace: Path, fitted: LogisticRegression, champion_is: Any
-) -> None:
+def test_a_champion_that_cannot_answer_is_told(workspace: Path, fitted: LogisticRegression) -> None:
     put(LogisticRegression().fit(X.assign(c=1.0), Y), columns=("a", "b", "c"), test=False)
     put(fitted, 2)
     champion_is(1)
@@ -172,9 +162,7 @@ def test_a_champion_that_cannot_answer_is_told(
     assert result.reason == "the champion: the test rows lack its columns c"
 
 
-def test_a_champion_whose_bundle_is_broken_is_told(
-    workspace: Path, fitted: LogisticRegression, champion_is: Any
-) -> None:
+def test_a_champion_whose_bundle_is_broken_is_told(workspace: Path, fitted: LogisticRegression) -> None:
     old = put(LogisticRegression(C=2).fit(X, Y))
     put(fitted, 2)
     champion_is(1)
@@ -201,7 +189,7 @@ def test_rows_without_a_true_value_are_left_out(workspace: Path, fitted: Logisti
     assert first("accuracy >= 0.1").status == "not evaluated"
 
 
-def test_a_champion_of_another_width_is_told(workspace: Path, champion_is: Any) -> None:
+def test_a_champion_of_another_width_is_told(workspace: Path) -> None:
     put(LogisticRegression().fit(X[["a"]].to_numpy(), Y), layout="array", columns=("a",), test=False)
     put(LogisticRegression().fit(X.to_numpy(), Y), 2, layout="array")
     champion_is(1)

@@ -8,7 +8,7 @@ import pytest
 from jupyter_mlops.errors import BlockedError, NotFoundError, UsageError
 from jupyter_mlops.records.evaluation import ConditionResult, ConditionStatus, Evaluation
 from jupyter_mlops.records.model import ModelVersion, Promotion, Signature
-from jupyter_mlops.registry.models import Registry
+from jupyter_mlops.registry import standing
 from jupyter_mlops.settings import Settings
 from jupyter_mlops.store.opened import Store, open_store
 from jupyter_mlops.workflows import models
@@ -16,7 +16,6 @@ from jupyter_mlops.workflows import models
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.slow
 _at = itertools.count()
 
 
@@ -30,7 +29,6 @@ def version(number: int, name: str = "churn", **more: float) -> ModelVersion:
         version=number,
         bundle=f"bundle{number}",
         signature=Signature(layout="array", inputs=(), outputs=()),
-        mlflow_run="m",
         metrics=more,
         params={"C": number},
         datasets=("dataset/census@abc",),
@@ -49,28 +47,17 @@ def evaluation(number: int, passed: bool, name: str = "churn") -> Evaluation:
 
 
 @pytest.fixture
-def settings(registry_workspace: Path) -> Settings:
-    return Settings(root=registry_workspace)
+def settings(workspace: Path) -> Settings:
+    return Settings(root=workspace, mlflow_sync="off")
 
 
 @pytest.fixture
 def store(settings: Settings) -> Store:
-    """Three versions of `churn` and one of `model`, on record and known to MLflow."""
-    registry = Registry(settings)
-    register_bare(registry, "churn", 3)
-    register_bare(registry, "model", 1)
-    registry.set_alias("churn", "challenger", 3)
+    """Three versions of `churn` and one of `model`, on record."""
     found = open_store(settings)
     found.ledger.append(version(1, auc=0.8), version(2, auc=0.9), version(3), version(1, name="model"))
+    found.ledger.append(standing.moved(found, version(3), "challenger", at=clock()))
     return found
-
-
-def register_bare(registry: Registry, name: str, versions: int) -> None:
-    """Make versions that are numbers only: nothing here loads a model."""
-    client = registry.tracking.client
-    client.create_registered_model(name)
-    for _ in range(versions):
-        client.create_model_version(name, (registry.settings.state / "nowhere").as_uri())
 
 
 @pytest.mark.parametrize(
@@ -154,7 +141,7 @@ def test_promoting_the_champion_again_does_nothing(settings: Settings, store: St
     models.promote(settings, "churn/1", clock=clock)
     again = models.promote(settings, "churn/1", clock=clock)
     assert again.previous == again.version == 1
-    assert len(store.ledger.find("promotion")) == 1
+    assert len(store.ledger.find("promotion", "churn.champion")) == 1
 
 
 def test_a_failed_gate_blocks_until_it_is_overridden_with_a_reason(settings: Settings, store: Store) -> None:
@@ -164,7 +151,7 @@ def test_a_failed_gate_blocks_until_it_is_overridden_with_a_reason(settings: Set
     assert caught.value.exit_code == 1
     with pytest.raises(UsageError, match="needs a reason"):
         models.promote(settings, "churn/1", override_reason="  ", clock=clock)
-    assert store.ledger.find("promotion") == []
+    assert store.ledger.find("promotion", "churn.champion") == []
     moved = models.promote(settings, "churn/1", override_reason="the old one is worse", clock=clock)
     assert (moved.override, moved.reason) == (True, "the old one is worse")
     assert models.resolve(settings, "churn@champion").version == 1
@@ -174,7 +161,6 @@ def test_a_version_that_the_models_gates_never_saw_is_blocked(settings: Settings
     store.ledger.append(evaluation(1, passed=True))
     with pytest.raises(BlockedError, match="this one wasn't"):
         models.promote(settings, "churn/2", clock=clock)
-    register_bare(Registry(settings), "churn.eu", 1)
     store.ledger.append(version(1, name="churn.eu"))
     assert models.promote(settings, "churn.eu/1", clock=clock).version == 1
 
@@ -200,7 +186,7 @@ def test_rolling_back_goes_to_the_champion_before(settings: Settings, store: Sto
     with pytest.raises(NotFoundError, match="nothing to go back to"):
         models.rollback(settings, "churn", clock=clock)
     assert models.resolve(settings, "churn@champion").version == 1
-    assert len(store.ledger.find("promotion")) == 5
+    assert len(store.ledger.find("promotion", "churn.champion")) == 5
 
 
 def test_there_must_be_a_champion_to_roll_back(settings: Settings, store: Store) -> None:
@@ -210,20 +196,7 @@ def test_there_must_be_a_champion_to_roll_back(settings: Settings, store: Store)
         models.rollback(settings, "churn", "nonsense", clock=clock)
 
 
-def test_a_promotion_cut_off_before_the_alias_moved_is_completed_by_the_next(
-    settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    models.promote(settings, "churn/1", clock=clock)
-    with monkeypatch.context() as patch:
-        patch.setattr(Registry, "set_alias", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-        with pytest.raises(KeyboardInterrupt):
-            models.promote(settings, "churn/2", clock=clock)
-    assert models.resolve(settings, "churn@champion").version == 1
-    assert models.promote(settings, "churn/2", clock=clock).version == 2
-    assert models.rollback(settings, "churn", clock=clock).version == 1
-
-
-def test_registry_and_ledger_agree(registry_workspace: Path) -> None:
+def test_what_is_logged_is_the_challenger_and_is_promoted(workspace: Path) -> None:
     import numpy as np
     from sklearn.linear_model import LogisticRegression
 
@@ -232,10 +205,10 @@ def test_registry_and_ledger_agree(registry_workspace: Path) -> None:
     X = np.arange(20.0).reshape(-1, 2)
     for c in (1.0, 2.0):
         mlops.log_model(LogisticRegression(C=c).fit(X, X[:, 0] > 8), "churn", example=X)
-    settings = Settings(root=registry_workspace)
+    settings = Settings(root=workspace, mlflow_sync="off")
     models.promote(settings, "churn/1")
     moved = models.promote(settings, "churn@challenger")
     assert isinstance(moved, Promotion)
-    assert Registry(settings).aliases("churn") == {"champion": 2, "challenger": 2}
+    assert standing.aliases(open_store(settings), "churn") == {"champion": 2, "challenger": 2}
     models.rollback(settings, "churn")
     assert models.resolve(settings, "churn@champion").version == 1

@@ -18,10 +18,10 @@ from jupyter_mlops.data import versions
 from jupyter_mlops.errors import DataError, UsageError
 from jupyter_mlops.pipeline import session as sessions
 from jupyter_mlops.records.run import NamedVersion
-from jupyter_mlops.registry.models import Registry
+from jupyter_mlops.registry import standing
 from jupyter_mlops.settings import load
 from jupyter_mlops.store.opened import Store, open_store
-from jupyter_mlops.workflows import record
+from jupyter_mlops.workflows import register
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,11 +88,8 @@ def test_figures_are_kept_with_the_stage(stage: Session) -> None:
     assert stage.metrics == {"auc": 0.75, "rows": 3.0}
 
 
-@pytest.mark.slow
-def test_a_model_is_bundled_registered_and_recorded(
-    registry_workspace: Path, stage: Session, store: Store
-) -> None:
-    (registry_workspace / "churn.csv").write_text("x\n1\n")
+def test_a_model_is_bundled_registered_and_recorded(workspace: Path, stage: Session, store: Store) -> None:
+    (workspace / "churn.csv").write_text("x\n1\n")
     mlops.dataset("churn", "churn.csv")
     version = mlops.log_model(model(), "churn", test=(X, Y), sensitive=X["SEX"], metrics={"auc": 0.9})
     own, census = versions.resolve(store, "churn"), f"dataset/census@{'c' * 64}"
@@ -105,7 +102,7 @@ def test_a_model_is_bundled_registered_and_recorded(
     assert version.params["year"] == 2015
     assert version.hyperparameters["C"] == 1.0
     assert stage.models == [NamedVersion(name="churn", version=1)]
-    assert Registry(load()).aliases("churn") == {"challenger": 1}
+    assert standing.aliases(store, "churn") == {"challenger": 1}
     assert version.test is not None
     assert version.test.sensitive == {"SEX": "SEX"}
     rows = versions.load_frame(store, test)
@@ -117,8 +114,7 @@ def test_a_model_is_bundled_registered_and_recorded(
     np.testing.assert_array_equal(bundle.model.predict(X), model().predict(X))
 
 
-@pytest.mark.slow
-def test_by_hand_what_was_read_before_stands_behind_the_model(registry_workspace: Path, store: Store) -> None:
+def test_by_hand_what_was_read_before_stands_behind_the_model(workspace: Path, store: Store) -> None:
     mlops.dataset("people", X)
     first = mlops.log_model(model(), "churn", example=X[:5])
     second = mlops.log_model(LinearRegression().fit(X.to_numpy(), Y), "score", test=(X.to_numpy(), Y))
@@ -131,14 +127,13 @@ def test_by_hand_what_was_read_before_stands_behind_the_model(registry_workspace
     assert store.bundles.load(second.bundle).manifest.task == "regression"
 
 
-@pytest.mark.slow
 def test_functions_of_the_notebook_travel_with_the_model(
-    registry_workspace: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+    workspace: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (registry_workspace / "beside_it.py").write_text(
+    (workspace / "beside_it.py").write_text(
         "def scale(X):\n    return halve(X)\ndef halve(X):\n    return X / 2\n"
     )
-    monkeypatch.syspath_prepend(registry_workspace)
+    monkeypatch.syspath_prepend(workspace)
     beside = importlib.import_module("beside_it")
     cell: dict[str, Any] = {"__name__": "__main__"}
     exec("import numpy as np\ndef log(X):\n    return np.log1p(X)", cell)  # noqa: S102 - a cell's code
@@ -201,5 +196,5 @@ def test_other_peoples_get_params_are_left_alone(found: Any) -> None:
                 raise found
             return found
 
-    assert record._hyperparameters(Odd()) == {}
-    assert record._hyperparameters(object()) == {}
+    assert register._hyperparameters(Odd()) == {}
+    assert register._hyperparameters(object()) == {}
