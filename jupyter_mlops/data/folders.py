@@ -57,6 +57,13 @@ def read_manifest(objects: Objects, version: str) -> FolderManifest:
     return manifest
 
 
+def stays_inside(name: str) -> bool:
+    """Say whether a path, with ``/`` between its parts, names something in the folder that it starts from."""
+    path = PurePosixPath(name)
+    plain = name not in ("", ".") and str(path) == name and "\0" not in name
+    return plain and not path.is_absolute() and ".." not in path.parts
+
+
 def check_paths(manifest: FolderManifest, version: str) -> None:
     """Check that every path of a manifest stays in the folder, and that none is a file and a folder at once.
 
@@ -64,13 +71,12 @@ def check_paths(manifest: FolderManifest, version: str) -> None:
         IntegrityError: when one doesn't.
     """
     for name in manifest.files:
-        path = PurePosixPath(name)
-        inside = name and not path.is_absolute() and ".." not in path.parts and str(path) == name
-        if not inside or name == "." or "\0" in name:
+        if not stays_inside(name):
             raise IntegrityError(
                 f"the stored folder {version[:12]} names a path that leads out of it: {name!r}",
                 hint="don't use it; it wasn't written by this package",
             )
+        path = PurePosixPath(name)
         above = next((str(parent) for parent in path.parents if str(parent) in manifest.files), None)
         if above is not None:
             raise IntegrityError(

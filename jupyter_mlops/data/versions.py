@@ -216,10 +216,10 @@ def file_name_of(version: DatasetVersion) -> str:
     return sources.file_name(version.source) or version.name
 
 
-def reads_of(store: Store, version: DatasetVersion, source: object, query: str = "") -> dict[str, str]:
+def reads_of(store: Store, version: DatasetVersion, source: object) -> dict[str, str]:
     """Return what was read of a source that was recorded: path or URL to the SHA-256 of the content then."""
-    if query or sources.is_url(source):
-        return {version.source: version.version}
+    if sources.is_url(source):
+        return {sources.without_credentials(str(source)): version.version}
     if not isinstance(source, str | os.PathLike):
         return {}
     path = os.fspath(source)

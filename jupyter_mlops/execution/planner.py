@@ -190,7 +190,9 @@ def _changed_files(
     found = []
     for path, before in execution.reads.items():
         now = digest(path)
-        if now != before:
+        if now is None and "://" in path:
+            found.append(f"what {path} holds now is not known before it is asked")
+        elif now != before:
             found.append(f"file {path} {'is gone' if now is None else 'changed'}")
     for path in execution.writes:
         left = execution.left.get(path)

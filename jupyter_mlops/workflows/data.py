@@ -101,11 +101,25 @@ def size_of(source: str) -> int | None:
         return None
 
 
-def checkout(settings: Settings, text: str, to: Path | None = None, *, progress: Progress = silent) -> Path:
+def checkout(
+    settings: Settings,
+    text: str,
+    to: Path | None = None,
+    *,
+    dvc: bool = False,
+    progress: Progress = silent,
+) -> Path:
     """Put a version's content on a path and return it.
 
     Without ``to`` it is the read-only copy that ``mlops.dataset`` gives; ``to`` (a file or an existing folder, for a
     folder a new or an empty one) gets a copy to work with.
+
+    Args:
+        settings: the project.
+        text: which version.
+        to: where to.
+        dvc: whether a ``.dvc`` file is written beside the copy.
+        progress: is told how many bytes more are copied.
 
     Raises:
         NotFoundError: when there is no such version, or its content is gone.
@@ -116,9 +130,13 @@ def checkout(settings: Settings, text: str, to: Path | None = None, *, progress:
     if to is None:
         return versions.checkout(store, version)
     try:
-        if version.content == "folder":
-            return _copy_folder(store, version, to, progress)
-        return _copy_file(store, version, to)
+        copy = _copy_folder if version.content == "folder" else _copy_file
+        target = copy(store, version, to, progress)
+        if dvc:
+            from jupyter_mlops.data.dvc import write
+
+            write(target)
+        return target
     except OSError as error:
         raise DataError(
             f"{to} can't be written: {os.strerror(error.errno or 0)}", hint="choose another --to"
@@ -175,12 +193,13 @@ def _verified(store: Store, version: DatasetVersion, collected: set[str]) -> Ver
     return Verified(version=ref, status=WHOLE)
 
 
-def _copy_file(store: Store, version: DatasetVersion, to: Path) -> Path:
+def _copy_file(store: Store, version: DatasetVersion, to: Path, progress: Progress) -> Path:
     target = to / versions.file_name_of(version) if to.is_dir() else to
     if target.exists() and not (target.is_file() and hash_file(target) == version.version):
         raise DataError(f"{target} is there already", hint="choose another --to, or move it away")
     store.objects.verify(version.version)
     copy_atomic(store.objects.path(version.version), target)
+    progress(version.size_bytes)
     return target
 
 

@@ -44,7 +44,7 @@ def dataset(name: str, source: Any, *, query: str = "", derived_from: Sequence[s
     version = data.add(settings, name, source, query=query, parents=parents)
     path = versions.checkout(store, version, file_name=sources.own_name(source, query))
     session.datasets.append(NamedVersion(name=name, version=version.version))
-    session.reads |= versions.reads_of(store, version, source, query)
+    session.reads |= versions.reads_of(store, version, source)
     return path
 
 

@@ -108,9 +108,12 @@ def diff(left: str, right: str, key: str, *, as_json: bool) -> None:
     type=click.Path(path_type=Path),
     help="A file or an existing folder; for a folder a new or an empty one (default: a read-only copy).",
 )
+@click.option("--dvc", is_flag=True, help="Write a .dvc file beside it (needs --to).")
 @json_option
-def checkout(dataset: str, to: Path | None, *, as_json: bool) -> None:
+def checkout(dataset: str, to: Path | None, *, dvc: bool, as_json: bool) -> None:
     """Put a version's content on disk and print its path."""
+    if dvc and to is None:
+        raise click.UsageError("--dvc writes beside a copy to work with: say --to")
     from jupyter_mlops import settings
     from jupyter_mlops.interfaces.cli import _data_view as view
     from jupyter_mlops.workflows import data
@@ -118,7 +121,7 @@ def checkout(dataset: str, to: Path | None, *, as_json: bool) -> None:
     project = settings.load()
     total = data.show(project, dataset).size_bytes
     with view.progress(f"checking out {dataset}", total) as progress:
-        path = data.checkout(project, dataset, to, progress=progress)
+        path = data.checkout(project, dataset, to, dvc=dvc, progress=progress)
     if as_json:
         emit({"path": str(path)})
     else:
