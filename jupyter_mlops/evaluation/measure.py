@@ -12,7 +12,7 @@ from jupyter_mlops.evaluation.gates import Measurement
 from jupyter_mlops.evaluation.metrics import plan_of
 from jupyter_mlops.evaluation.plan import Plan, combined, merge_rows
 from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows
-from jupyter_mlops.stats.bootstrap import RESAMPLES, Estimate, bootstrap, p_value_below
+from jupyter_mlops.stats.bootstrap import Estimate, bootstrap, p_value_below
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -89,7 +89,7 @@ def _compare(condition: Condition, own: _Figure, theirs: list[tuple[float, _Figu
     paired = [(factor, plan) for factor, plan in plans if plan is not None]
     if len(paired) < len(plans):
         return Measurement(**measurement)  # type: ignore[arg-type]  # the dict's values are of several types
-    paired_difference = estimate(combined(paired))
+    paired_difference = _estimate(combined(paired))
     return Measurement(
         **measurement,  # type: ignore[arg-type]  # the dict's values are of several types
         ci=paired_difference.interval,
@@ -121,7 +121,7 @@ def _figure(metric: Metric, rows: TestRows | None, subject: Subject, *, with_int
         return _latency(metric, subject)
     plan = plan_of(metric, rows, subject.predictions)
     if with_interval:
-        found = estimate(plan)
+        found = _estimate(plan)
         return _Figure(_defined(found.value, metric), found.interval, plan.note, plan)
     columns, counts = merge_rows(plan.columns)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -129,11 +129,10 @@ def _figure(metric: Metric, rows: TestRows | None, subject: Subject, *, with_int
     return _Figure(_defined(value, metric), None, plan.note, plan)
 
 
-def estimate(plan: Plan, resamples: int = RESAMPLES) -> Estimate:
-    """Return a plan's figure with its interval; ``NaN`` where the rows give it no value."""
+def _estimate(plan: Plan) -> Estimate:
     columns, counts = merge_rows(plan.columns)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return bootstrap(plan.build(columns), counts, resamples=resamples)
+        return bootstrap(plan.build(columns), counts)
 
 
 def _defined(value: float, metric: Metric) -> float:
