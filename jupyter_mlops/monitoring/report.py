@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from jupyter_mlops.monitoring import rule as rules
 from jupyter_mlops.monitoring.drawing import drawing
-from jupyter_mlops.monitoring.drift import LEVEL, SMALLEST_EFFECT
 
 if TYPE_CHECKING:
     from jupyter_mlops.records.drift import ColumnDrift, DriftReport, TestResult
@@ -35,24 +35,23 @@ def render(report: DriftReport) -> str:
         lstrip_blocks=True,
     )
     plot = environment.get_template("plot.svg").module.plot  # type: ignore[attr-defined]  # macros are found by name
-    columns = [_column(column, opened=index < _OPENED) for index, column in enumerate(report.columns)]
+    level = rules.parse(report.rule or rules.DEFAULT).level
+    columns = [_column(column, level, opened=index < _OPENED) for index, column in enumerate(report.columns)]
     return environment.get_template("report.html").render(
         report=report,
         plot=plot,
         tiles=_tiles(report),
         columns=columns,
-        level=LEVEL,
-        smallest_effect=SMALLEST_EFFECT,
     )
 
 
-def verdict(column: ColumnDrift) -> tuple[str, str]:
-    """Return a column's verdict in words, and the class it is shown in."""
+def verdict(column: ColumnDrift, level: float) -> tuple[str, str]:
+    """Return a column's verdict in words, and the class it is shown in; ``level`` is what is beyond chance."""
     if column.drifted:
         return "drifted", "drifted"
     if column.p_value is None:
         return "not compared", "unknown"
-    if column.p_value < LEVEL:
+    if column.p_value < level:
         return "small change", "small-change"
     return "same", "same"
 
@@ -87,8 +86,8 @@ def _tiles(report: DriftReport) -> list[dict[str, str]]:
     return tiles
 
 
-def _column(column: ColumnDrift, *, opened: bool) -> dict[str, Any]:
-    words, tone = verdict(column)
+def _column(column: ColumnDrift, level: float, *, opened: bool) -> dict[str, Any]:
+    words, tone = verdict(column, level)
     title = f"{column.name}: reference and current"
     return {
         "name": column.name,

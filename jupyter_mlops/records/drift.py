@@ -33,7 +33,7 @@ class ColumnDrift(Value, frozen=True, kw_only=True):
 
 
 class DriftReport(Record, frozen=True, kw_only=True):
-    """Report a comparison; columns worst first. ``report_id`` is its name on record."""
+    """Report a comparison; columns worst first. ``report_id`` is its name on record, ``rule`` what counted as drift."""
 
     report_id: str
     drifted: bool
@@ -44,6 +44,7 @@ class DriftReport(Record, frozen=True, kw_only=True):
     columns: tuple[ColumnDrift, ...]
     multivariate: dict[str, Any] = msgspec.field(default_factory=dict)
     summary: str = ""
+    rule: str = ""
 
     @property
     def ref(self) -> Ref:

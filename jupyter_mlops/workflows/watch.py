@@ -68,10 +68,11 @@ def drift(
         ]
     at = clock()
     compared = compare(
-        first.frame, second.frame, names=(first.name, second.name), columns=columns, report_id=_report_id(at)
+        first.frame, second.frame, names=(first.name, second.name), columns=columns, rule=settings.drift
     )
     compared = replace(
         compared,
+        report_id=_report_id(at),
         parents=tuple(dict.fromkeys((*first.parents, *second.parents))),
         created_at=at,
         author=stamp.author(),

@@ -54,8 +54,10 @@ def _show(report: DriftReport, output: Path | None) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from jupyter_mlops.monitoring import rule as rules
     from jupyter_mlops.monitoring.report import p_text, verdict
 
+    level = rules.parse(report.rule or rules.DEFAULT).level
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("column", "kind", "verdict", "effect (PSI)", "corrected p", "note"):
         table.add_column(
@@ -64,7 +66,7 @@ def _show(report: DriftReport, output: Path | None) -> None:
             no_wrap=heading not in ("column", "note"),
         )
     for column in report.columns:
-        words, _ = verdict(column)
+        words, _ = verdict(column, level)
         style = _STYLES[words]
         table.add_row(
             escape(column.name),

@@ -26,6 +26,9 @@ from jupyter_mlops.monitoring import columns
         (pd.Series([np.nan, np.nan]), ""),
         (pd.Series([None, None], dtype=object), ""),
         (pd.Series([[1], [2]]), "categorical"),
+        (pd.Series([[1, 2], [2, 3]]), "embedding"),
+        (pd.Series([[1, 2], [2]]), "categorical"),
+        (pd.Series([["a", "b"], ["c", "d"]]), "categorical"),
     ],
 )
 def test_kinds(values: pd.Series, kind: str) -> None:
@@ -34,12 +37,16 @@ def test_kinds(values: pd.Series, kind: str) -> None:
 
 def test_few_whole_numbers_are_codes() -> None:
     codes = pd.Series(np.arange(3_000) % 20)
-    assert columns.are_codes(codes, codes.astype(float))
-    assert not columns.are_codes(codes, pd.Series([20]))
-    assert not columns.are_codes(codes + 0.5)
-    assert not columns.are_codes(pd.Series([1.0, np.inf]))
+
+    def have_codes(*values: pd.Series) -> bool:
+        return columns.have_codes(*map(columns.Side, values))
+
+    assert have_codes(codes, codes.astype(float))
+    assert not have_codes(codes, pd.Series([20]))
+    assert not have_codes(codes + 0.5)
+    assert not have_codes(pd.Series([1.0, np.inf]))
     late = pd.Series(np.where(np.arange(3_000) < 2_000, 1, np.arange(3_000)))
-    assert not columns.are_codes(late)
+    assert not have_codes(late)
 
 
 def test_numbers_of_dates_and_spans_are_seconds() -> None:
@@ -53,20 +60,24 @@ def test_numbers_of_dates_and_spans_are_seconds() -> None:
 
 
 def test_categories_stand_in_one_order() -> None:
-    first, second = columns.categories(pd.Series(["b", "a", "b", None]), pd.Series(["c", "a"]))
+    first, second = columns.categories(
+        columns.Side(pd.Series(["b", "a", "b", None])), columns.Side(pd.Series(["c", "a"]))
+    )
     assert first.labels == second.labels == ("b", "a", "c")
     assert (first.counts.tolist(), second.counts.tolist()) == ([2, 1, 0], [0, 1, 1])
     assert (first.missing, second.missing) == (1, 0)
 
 
 def test_categories_of_numbers_of_two_types_meet() -> None:
-    first, second = columns.categories(pd.Series([1, 2]), pd.Series([1.0, np.nan]))
+    first, second = columns.categories(
+        columns.Side(pd.Series([1, 2])), columns.Side(pd.Series([1.0, np.nan]))
+    )
     assert first.labels == ("1", "2")
-    whole, _ = columns.categories(pd.Series([3.0, 2.5]), pd.Series([1]))
+    whole, _ = columns.categories(columns.Side(pd.Series([3.0, 2.5])), columns.Side(pd.Series([1])))
     assert set(whole.labels) == {"3", "2.5", "1"}
     assert second.counts.tolist() == [1, 0]
 
 
 def test_lists_are_compared_by_their_text() -> None:
-    first, _ = columns.categories(pd.Series([[1], [1], [2]]), pd.Series([[1]]))
+    first, _ = columns.categories(columns.Side(pd.Series([[1], [1], [2]])), columns.Side(pd.Series([[1]])))
     assert dict(zip(first.labels, first.counts, strict=True)) == {"[1]": 2, "[2]": 1}

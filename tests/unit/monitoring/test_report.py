@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from jupyter_mlops.monitoring import plots
-from jupyter_mlops.monitoring.columns import categories
+from jupyter_mlops.monitoring.columns import Side, categories
 from jupyter_mlops.monitoring.drawing import drawing
 from jupyter_mlops.monitoring.drift import compare
 from jupyter_mlops.monitoring.report import render
@@ -122,7 +122,7 @@ def test_plots_of_odd_columns() -> None:
 
 def test_many_categories_are_pooled_and_long_names_cut() -> None:
     names = [f"a rather long name {i:02}" for i in range(40)]
-    pair = categories(pd.Series(names * 2), pd.Series(names))
+    pair = categories(Side(pd.Series(names * 2)), Side(pd.Series(names)))
     plot = plots.bars(*pair)
     assert plot["labels"][-1] == "29 others"
     assert len(plot["labels"]) == 12
@@ -154,5 +154,5 @@ def test_few_rows_say_less() -> None:
 def test_a_small_change_has_a_verdict_of_its_own() -> None:
     random = np.random.default_rng(0)
     before = pd.DataFrame({"n": random.normal(size=20_000)})
-    page = render(compare(before, before + 0.1))
+    page = render(compare(before, before + 0.1, rule="p < 0.05 and psi >= 0.1"))
     assert ">small change</span>" in page
