@@ -33,15 +33,14 @@ class Moving:
         self.target = open_engine(target)
         self._compared = {table.name: 0 for table, _, _ in _MOVED_TABLES}
 
-    def prepare(self) -> int:
-        """Make the tables where they are missing; return how many rows are to be moved.
+    def prepare(self) -> None:
+        """Make the tables where they are missing, and see that nothing else is there.
 
         Raises:
             SettingsError: when the target holds anything but rows of the source, or can't be used.
         """
         tables.create(self.source)
         tables.create(self.target)
-        missing = 0
         with reading(self.source) as source, reading(self.target) as target:
             for table, key, digest in _MOVED_TABLES:
                 column = table.c[key]
@@ -55,10 +54,22 @@ class Moving:
                         f"{self.target.url.render_as_string()} holds {table.name} that this project doesn't have",
                         hint="name an empty database",
                     )
-                missing += source.scalar(select(func.count()).where(column > last)) or 0
         with writing(self.target) as target:
             _let_in(target)
-        return missing
+
+    def missing(self) -> int:
+        """Return how many rows are to be copied yet."""
+        with reading(self.source) as source, reading(self.target) as target:
+            return sum(_count(source, table) - _count(target, table) for table, _, _ in _MOVED_TABLES)
+
+    def uncompared(self) -> int:
+        """Return how many rows are to be compared yet."""
+        with reading(self.source) as source:
+            rest = (
+                select(func.count()).where(table.c[key] > self._compared[table.name])
+                for table, key, _ in _MOVED_TABLES
+            )
+            return sum(source.scalar(query) or 0 for query in rest)
 
     def copy(self, tick: Tick) -> None:
         """Copy what isn't there yet, in order; killed at any moment, the next call goes on."""
@@ -88,13 +99,12 @@ class Moving:
                     self._compared[table.name] = batch[-1]._asdict()[key]
                     tick(len(batch))
             every = (*(table for table, _, _ in _MOVED_TABLES), tables.record_parents)
-            counts = {
-                table.name: target.scalar(select(func.count()).select_from(table)) or 0 for table in every
-            }
+            counts = {table.name: _count(target, table) for table in every}
             for table in every:
-                if source.scalar(select(func.count()).select_from(table)) != counts[table.name]:
+                if _count(source, table) != counts[table.name]:
                     raise IntegrityError(
-                        f"{table.name}: the copy has {counts[table.name]} rows, more or fewer than were there"
+                        f"{table.name}: the copy has {counts[table.name]} rows, more or fewer than there were",
+                        hint="empty the new database and start again",
                     )
             return counts
 
@@ -116,6 +126,10 @@ class Moving:
             links = _links(source, refs)
         if links:
             target.execute(tables.record_parents.insert(), [link._asdict() for link in links])
+
+
+def _count(connection: Connection, table: Table) -> int:
+    return connection.scalar(select(func.count()).select_from(table)) or 0
 
 
 def _after(connection: Connection, table: Table, key: str, last: int) -> list[Row[Any]]:

@@ -129,14 +129,23 @@ def change_schema(engine: Engine, wanted: int) -> None:
     Raises:
         UsageError: when there is no such schema, or no database.
     """
-    if not 1 <= wanted <= SCHEMA:
-        raise UsageError(f"there is no schema {wanted}", hint=f"there are 1 to {SCHEMA}")
-    if not exist(engine):
-        raise UsageError("the project has no database yet", hint="nothing has to be changed")
+    check_schema(engine, wanted)
     with writing(engine) as connection:
         found = schema(connection)
         if found is not None and found != wanted:
             _move(connection, found, wanted)
+
+
+def check_schema(engine: Engine, wanted: int) -> None:
+    """Make sure that a database can be taken to a schema.
+
+    Raises:
+        UsageError: when there is no such schema, or no database.
+    """
+    if not 1 <= wanted <= SCHEMA:
+        raise UsageError(f"there is no schema {wanted}", hint=f"there are 1 to {SCHEMA}")
+    if not exist(engine):
+        raise UsageError("the project has no database yet", hint="nothing has to be changed")
 
 
 def revision(schema: int) -> str:

@@ -24,12 +24,14 @@ COMMANDS = {
     "reproduce": "Build a model version again from the record alone.",
     "serve": "Serve a model version over HTTP.",
     "lineage": "Print what stands behind a prediction, model, run or dataset.",
+    "access": "Say who may do what: roles, rules, tokens.",
+    "audit": "Show, verify and export the log of who did what.",
     "drift": "Compare two samples of data, column by column.",
+    "migrate": "Move to PostgreSQL, an object store, an MLflow server.",
 }
 PLANNED = {
     "deploy": "Roll a version out by canary, shadow or blue-green.",
     "rollback": "Take a deployment back to its last version.",
-    "audit": "Show and verify the audit log.",
 }
 
 
