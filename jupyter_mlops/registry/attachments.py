@@ -13,7 +13,7 @@ from jupyter_mlops.errors import MlopsError
 from jupyter_mlops.records.run import Run, StageExecution
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from jupyter_mlops.registry.tracking import Point
     from jupyter_mlops.store.opened import Store
@@ -38,13 +38,21 @@ def curves(store: Store, digest: str) -> Curves:
     return msgspec.json.decode(store.objects.path(digest).read_bytes(), type=Curves) if digest else {}
 
 
-def points(store: Store, digest: str) -> list[Point]:
-    """Return likewise one point after the other; none where they are gone."""
-    try:
-        found = curves(store, digest)
-    except MlopsError:
-        return []
-    return [(name, step, value, at) for name, each in found.items() for step, value, at in each]
+def points(store: Store, metrics: Mapping[str, float], digests: Iterable[str], at: int) -> list[Point]:
+    """Return figures as MLflow takes them: curves point by point, those without one at the time ``at``.
+
+    Args:
+        store: the project's.
+        metrics: each figure's last value.
+        digests: where curves are kept; those that are gone are left out.
+        at: milliseconds.
+    """
+    found: Curves = {}
+    for digest in digests:
+        with suppress(MlopsError):
+            found |= curves(store, digest)
+    plain = [(name, 0, value, at) for name, value in metrics.items() if name not in found]
+    return [*plain, *((name, *point) for name, each in found.items() for point in each)]
 
 
 def executions(store: Store, run: Run) -> list[StageExecution]:

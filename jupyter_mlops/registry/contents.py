@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import sys
 from functools import cache
 from importlib import metadata
 from typing import Any
@@ -12,6 +13,8 @@ from jupyter_mlops.errors import DataError
 
 # What loading and asking any model takes.
 ALWAYS = ("cloudpickle", "numpy")
+# Where a distribution isn't called what is imported of it.
+_OTHER_NAMES = {"sklearn": "scikit-learn", "PIL": "pillow", "cv2": "opencv-python", "yaml": "PyYAML", "skimage": "scikit-image"}
 
 
 class _Noting(pickle.Unpickler):
@@ -56,10 +59,25 @@ def unpack(data: bytes, *also: str) -> tuple[Any, tuple[str, ...]]:
 
 def requirements(modules: set[str]) -> tuple[str, ...]:
     """Return the installed distributions that modules come from, with their versions, sorted."""
-    names = {name for module in modules for name in _distributions().get(module.partition(".")[0], ())}
+    tops = {module.partition(".")[0] for module in modules} - {"builtins", "__main__", *sys.stdlib_module_names}
+    names = {name for top in tops for name in _distributions_of(top)}
     return tuple(sorted(f"{name}=={metadata.version(name)}" for name in names if name != "jupyter-mlops"))
 
 
 @cache
-def _distributions() -> dict[str, list[str]]:
+def _distributions_of(module: str) -> tuple[str, ...]:
+    """Return the names of the distributions that a top-level module comes from; mostly it is one of the same name."""
+    same_name = _OTHER_NAMES.get(module, module)
+    try:
+        files = metadata.distribution(same_name).read_text("RECORD") or ""
+    except metadata.PackageNotFoundError:
+        files = ""
+    if f"\n{module}/__init__.py," in f"\n{files}" or f"\n{module}.py," in f"\n{files}":
+        return (metadata.distribution(same_name).metadata["Name"],)
+    return tuple(_all().get(module, ()))
+
+
+@cache
+def _all() -> dict[str, list[str]]:
+    # It reads what every installed distribution says of itself: a second, where there are hundreds.
     return dict(metadata.packages_distributions())

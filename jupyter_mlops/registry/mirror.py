@@ -162,13 +162,9 @@ class Mirror:
             tags["mlflow.source.git.commit"] = run.commit.sha
         run_id = found[0].info.run_id if found else self._tracking.begin(run.run_id, tags, at)
         ended = attachments.milliseconds(run.finished_at or run.created_at)
-        points = [(key, 0, value, ended) for key, value in run.metrics.items()]
         executions = attachments.executions(self._store, run)
-        for execution in executions:
-            points += attachments.points(self._store, execution.curves)
-        # A figure logged step by step has its last value there already.
-        stepped = {key for key, _, _, at in points if at != ended}
-        points = [point for point in points if point[3] != ended or point[0] not in stepped]
+        digests = [execution.curves for execution in executions]
+        points = attachments.points(self._store, run.metrics, digests, ended)
         self._tracking.log(run_id, run.params, points)
         with tempfile.TemporaryDirectory(prefix="jupyter-mlops-") as folder:
             attachments.write(self._store, run, executions, Path(folder))

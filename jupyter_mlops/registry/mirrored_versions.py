@@ -115,8 +115,7 @@ class Versions:
             return str(found[0].info.run_id)
         label = f"{version.name}-{version.version}"
         run_id = str(found[0].info.run_id) if found else self._tracking.begin(label, _tags(version), at)
-        figures = [(name, 0, value, at) for name, value in version.metrics.items()]
-        points = [*figures, *attachments.points(self._store, version.curves)]
+        points = attachments.points(self._store, version.metrics, [version.curves], at)
         self._tracking.log(run_id, {**version.hyperparameters, **version.params}, points)
         return run_id
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import pickle
 import shutil
 import sys
@@ -219,15 +220,18 @@ def pickle_model(model: Any, *, root: Path | None = None) -> bytes:
 
 def local_modules(root: Path) -> list[ModuleType]:
     """Return the loaded modules whose source lies under ``root`` and isn't an installed package's."""
-    installed = Path(sys.prefix).resolve()
+    root, installed = root.resolve(), Path(sys.prefix).resolve()
+    folders: dict[str, Path] = {}
     found = []
     for name, module in list(sys.modules.items()):
         source = getattr(module, "__file__", None)
         if not source or name == "__main__" or name.partition(".")[0] == "jupyter_mlops":
             continue
-        path = Path(source).resolve()
-        inside = path.is_relative_to(root.resolve()) and not path.is_relative_to(installed)
-        if inside and not {"site-packages", "dist-packages"} & set(path.parts):
+        folder = folders.get(os.path.dirname(source))  # noqa: PTH120 - thousands of modules, and it must take no time
+        if folder is None:
+            folder = folders[os.path.dirname(source)] = Path(source).resolve().parent  # noqa: PTH120 - see above
+        inside = folder.is_relative_to(root) and not folder.is_relative_to(installed)
+        if inside and not {"site-packages", "dist-packages"} & set(folder.parts):
             found.append(module)
     return found
 
