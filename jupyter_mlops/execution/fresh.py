@@ -32,7 +32,7 @@ _ALWAYS = ("ipykernel",)
 _LIKE_PIP = ("--index-strategy", "unsafe-best-match")
 _wanting = re.compile(
     r"(?:no version of|No matching distribution found for|requirement) ([A-Za-z0-9._-]+==[^\s,;]+)"
-    r"|Because ([A-Za-z0-9._-]+) was not found"
+    r"|Because ([A-Za-z0-9._-]+) was not found .*?(==[^\s,;]+)"
 )
 # Names that modules go by where it isn't their distribution's.
 _DISTRIBUTIONS = {
@@ -205,7 +205,7 @@ def _run(command: list[str], environment: dict[str, str]) -> None:
     if done.returncode == 0:
         return
     said = " ".join((done.stderr or done.stdout).split())
-    names = [first or second for first, second in _wanting.findall(said)]
+    names = [pinned or name + version for pinned, name, version in _wanting.findall(said)]
     what = ", ".join(dict.fromkeys(names)) if names else "the recorded packages"
     raise StageFailedError(
         f"{what} can't be installed: {said[-300:]}",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from jupyter_mlops.workflows.rebuild import Answer
 
 UNSEEDED = "MLO106"
+_SPOKEN = {"python": "Python", "platform": "the platform", "hardware": "the machine"}
 _clock = re.compile(r"(?:^|[_.])(?:seconds|secs|ms|milliseconds|duration|latency|elapsed|time)(?:$|[_.])")
 
 
@@ -145,7 +146,7 @@ class Judging:
         near = [change for change in packages if change.name in relevant] or packages
         for change in (*near, *(c for c in changes if c.kind in ("python", "platform", "hardware"))):
             told = True
-            name = change.name if change.kind == "package" else change.kind
+            name = _SPOKEN.get(change.kind, change.name)
             yield f"{name} is {change.used or 'not there'}, it was {change.recorded or 'not there'}"
         yield from (f"unequal from the first draw on: {each}" for each in self._answer.states[:1])
         if not told and self._answer.failure is None:

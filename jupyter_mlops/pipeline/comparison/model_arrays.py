@@ -15,7 +15,8 @@ from jupyter_mlops.pipeline.comparison.values import Tolerance, shown
 from jupyter_mlops.records.reproduction import ModelArray, Sameness
 
 _EXACT = Tolerance()
-_LEAVES = (str, int, float, complex, bool, type(None), type, types.FunctionType, types.ModuleType)
+_SCALARS = frozenset({str, int, float, complex, bool, type(None)})
+_NO_VALUES = (type, types.FunctionType, types.ModuleType)
 # A library may keep its weights as one text of bytes; a shorter one is a name or a key.
 _LEAST_BYTES = 64
 
@@ -31,7 +32,7 @@ def walk(model: Any, name: str = "model") -> dict[str, Any]:
     pending: list[tuple[str, Any]] = [(name, model)]
     while pending:
         path, value = pending.pop()
-        if isinstance(value, _LEAVES) or id(value) in seen:
+        if type(value) in _SCALARS or isinstance(value, _NO_VALUES) or id(value) in seen:
             continue
         # Held, so that no other object gets its id meanwhile.
         seen[id(value)] = value
