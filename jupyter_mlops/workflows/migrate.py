@@ -167,7 +167,7 @@ class _Contents:
                 self._put(missing[start : start + _AT_A_TIME], tick)
         for digest in sizes:
             signature = self._from.signature(digest) if digest not in self.moved else None
-            if signature is not None and self._to.signature(digest) is None:
+            if signature is not None:
                 self._to.put_signature(digest, signature)
         self.moved |= sizes
 
