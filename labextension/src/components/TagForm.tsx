@@ -4,6 +4,7 @@ import type { JSX } from 'react';
 import { useState } from 'react';
 
 import type { Kind, Tag } from '../notebook/tags';
+import { isOfModel } from '../notebook/tags';
 
 export interface Choice {
   kind: Kind | 'none';
@@ -16,6 +17,7 @@ const KINDS: { kind: Choice['kind']; label: string; help: string }[] = [
   { kind: 'params', label: 'Parameters', help: 'values that a run may change' },
   { kind: 'setup', label: 'Setup', help: 'imports and definitions that every stage gets' },
   { kind: 'gate', label: 'Gate', help: 'conditions that a model must meet, one a line' },
+  { kind: 'card', label: 'Card', help: 'what a model is for, and what it is not for, in words' },
   { kind: 'skip', label: 'Skip', help: 'interactive only, never in the pipeline' },
   { kind: 'none', label: 'No tag', help: 'continues the stage above' }
 ];
@@ -61,15 +63,29 @@ export function toChoice(tag: Tag | null): Choice {
   return {
     kind: tag?.kind ?? 'stage',
     stage: tag?.kind === 'stage' ? tag.name : '',
-    model: tag?.kind === 'gate' ? tag.name : ''
+    model: tag && isOfModel(tag.kind) ? tag.name : ''
   };
 }
 
 export function toTag(choice: Choice): Tag | null {
-  const names = { stage: choice.stage.trim(), gate: choice.model.trim() };
-  return choice.kind === 'none'
-    ? null
-    : { kind: choice.kind, name: names[choice.kind as 'stage' | 'gate'] ?? '' };
+  if (choice.kind === 'none') {
+    return null;
+  }
+  const ofModel = isOfModel(choice.kind) ? choice.model.trim() : '';
+  return {
+    kind: choice.kind,
+    name: choice.kind === 'stage' ? choice.stage.trim() : ofModel
+  };
+}
+
+/** What a cell of that type can be: raw cells don't run, and Markdown is for people. */
+export function kindsFor(cellType: string): Choice['kind'][] {
+  const kinds = KINDS.map(({ kind }) => kind);
+  if (cellType === 'code') {
+    return kinds;
+  }
+  const possible = cellType === 'raw' ? ['gate', 'card', 'none'] : ['card', 'none'];
+  return kinds.filter(kind => possible.includes(kind));
 }
 
 function Fields(
@@ -81,9 +97,8 @@ function Fields(
     setChoice(next);
     props.onChange(next);
   };
-  const offered = KINDS.filter(
-    ({ kind }) => props.cellType === 'code' || kind === 'gate' || kind === 'none'
-  );
+  const possible = kindsFor(props.cellType);
+  const offered = KINDS.filter(({ kind }) => possible.includes(kind));
   return (
     <>
       {props.problem && (
@@ -104,7 +119,9 @@ function Fields(
                 onChange={() => change({ kind })}
               />
               <span>
-                <strong>{label}</strong> <span className="mlops-Help">{help}</span>
+                <strong>{label}</strong> <span className="mlops-Help">
+                  {kind === 'none' && props.cellType !== 'code' ? 'for people only' : help}
+                </span>
               </span>
             </label>
             {kind === 'stage' && choice.kind === 'stage' && (
@@ -116,7 +133,7 @@ function Fields(
                 onChange={stage => change({ stage })}
               />
             )}
-            {kind === 'gate' && choice.kind === 'gate' && (
+            {isOfModel(kind) && choice.kind === kind && (
               <NameField
                 id="mlops-model-name"
                 label="Model"

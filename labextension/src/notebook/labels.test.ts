@@ -30,6 +30,7 @@ test('an untagged code cell continues the stage above it, text and cells above t
 test('badges say what a cell is', () => {
   expect(badgeText(stage('train'))).toBe('train');
   expect(badgeText({ kind: 'gate', name: 'churn' })).toBe('gate: churn');
+  expect(badgeText({ kind: 'card', name: 'churn' })).toBe('card: churn');
   expect(badgeText({ kind: 'params', name: '' })).toBe('parameters');
   expect(badgeText({ kind: 'setup', name: '' })).toBe('setup');
 });

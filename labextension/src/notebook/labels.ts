@@ -31,7 +31,8 @@ export function badgeText(tag: Tag): string {
     case 'stage':
       return tag.name;
     case 'gate':
-      return `gate: ${tag.name}`;
+    case 'card':
+      return `${tag.kind}: ${tag.name}`;
     case 'params':
       return 'parameters';
     default:

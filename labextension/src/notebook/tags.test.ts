@@ -30,6 +30,10 @@ describe('readTag', () => {
     ['an unknown kind', cell('%%mlops stages a'), null],
     ['a stage without a name', cell('%%mlops stage --gpu'), null],
     ['odd metadata', cell('x', { mlops: 'stage', tags: 'parameters' }), null],
+    ['a card', cell('%%mlops card churn\nFor calls.'), { kind: 'card', name: 'churn' }],
+    ['a card in Markdown', cell('x', { mlops: { kind: 'card', model: 'm' } }, 'markdown'), { kind: 'card', name: 'm' }],
+    ['another tag in Markdown', cell('x', { mlops: { kind: 'stage', name: 'm' } }, 'markdown'), null],
+    ['a card without a model', cell('x', { mlops: { kind: 'card' } }, 'markdown'), null],
     ['a page of text', cell('%%mlops stage a', {}, 'markdown'), null]
   ])('%s', (_, given, expected) => {
     expect(readTag(given)).toEqual(expected);
@@ -81,6 +85,21 @@ describe('writeTag', () => {
     });
   });
 
+  test('writes a card as a line in code, as metadata in Markdown, whatever stands there', () => {
+    const card: Tag = { kind: 'card', name: 'churn' };
+    expect(writeTag(cell('For calls.'), card).source).toBe('%%mlops card churn\nFor calls.');
+    const text = cell('%%mlops card is how it is written', { a: 1 }, 'markdown');
+    const edit = writeTag(text, card);
+    expect(edit).toEqual({
+      source: text.source,
+      metadata: { a: 1, mlops: { kind: 'card', model: 'churn' } }
+    });
+    expect(writeTag({ cellType: 'markdown', ...edit }, null)).toEqual({
+      source: text.source,
+      metadata: { a: 1 }
+    });
+  });
+
   test.each<TaggedCell>([
     cell('%%mlops stage a --gpu\nx = 1'),
     cell('x = 1', { mlops: { kind: 'stage', name: 'a' } }),
@@ -95,7 +114,8 @@ describe('writeTag', () => {
     { kind: 'params', name: '' },
     { kind: 'setup', name: '' },
     { kind: 'skip', name: '' },
-    { kind: 'gate', name: 'churn' }
+    { kind: 'gate', name: 'churn' },
+    { kind: 'card', name: 'churn' }
   ])('what is written is what is read: $kind', tag => {
     const cells = [
       cell('x = 1', { tags: ['a'] }),

@@ -3,12 +3,12 @@
  * jupyter_mlops/notebook/tags.py; a cell that has the line is edited there, so that there is one truth.
  */
 
-export const KINDS = ['stage', 'params', 'setup', 'skip', 'gate'] as const;
+export const KINDS = ['stage', 'params', 'setup', 'skip', 'gate', 'card'] as const;
 export type Kind = (typeof KINDS)[number];
 
 export interface Tag {
   kind: Kind;
-  /** The stage's name or the gate's model; empty for the other kinds. */
+  /** The stage's name, or the model of a gate or card; empty for the other kinds. */
   name: string;
 }
 
@@ -28,9 +28,16 @@ const PARAMETERS = 'parameters';
 const STAGE_NAME = /^[\p{L}\p{N}_][\p{L}\p{N}_-]{0,63}$/u;
 const MODEL_NAME = /^[\p{L}\p{N}_][\p{L}\p{N}_.-]{0,127}$/u;
 
+/** Say whether a kind is about a model: what such a cell says isn't Python. */
+export function isOfModel(kind: unknown): kind is 'gate' | 'card' {
+  return kind === 'gate' || kind === 'card';
+}
+
 export function readTag(cell: TaggedCell): Tag | null {
   if (cell.cellType === 'markdown') {
-    return null;
+    // Markdown can be the text of a model's card, and nothing else.
+    const card = cell.metadata['mlops'];
+    return isObject(card) && card.kind === 'card' ? toTag('card', card.model) : null;
   }
   const line = MAGIC.exec(cell.source);
   if (line) {
@@ -38,7 +45,7 @@ export function readTag(cell: TaggedCell): Tag | null {
   }
   const own = cell.metadata['mlops'];
   if (isObject(own)) {
-    const name = own.kind === 'gate' ? own.model : own.name;
+    const name = isOfModel(own.kind) ? own.model : own.name;
     return toTag(own.kind, name);
   }
   return tagList(cell.metadata).includes(PARAMETERS)
@@ -54,11 +61,11 @@ export function hasMagic(cell: TaggedCell): boolean {
  * Return the cell with `tag` in place of the one it has; `null` clears it. What else a stage's tag says (retries,
  * timeout) stays as long as the cell stays a stage.
  *
- * A gate in a code cell is always written as the line: without it the conditions are no Python that would run.
+ * A gate or card in a code cell is always written as the line: without it what it says is no Python that would run.
  */
 export function writeTag(cell: TaggedCell, tag: Tag | null): CellEdit {
   const metadata = withoutTag(cell.metadata);
-  const line = MAGIC.exec(cell.source);
+  const line = cell.cellType === 'markdown' ? null : MAGIC.exec(cell.source);
   if (line && tag === null) {
     return { source: cell.source.slice(line[0].length), metadata };
   }
@@ -72,7 +79,7 @@ export function writeTag(cell: TaggedCell, tag: Tag | null): CellEdit {
       metadata
     };
   }
-  if (tag?.kind === 'gate' && cell.cellType === 'code') {
+  if (tag !== null && isOfModel(tag.kind) && cell.cellType === 'code') {
     return { source: `${magic(tag, [])}\n${cell.source}`, metadata };
   }
   if (tag === null) {
@@ -91,10 +98,10 @@ export function nameProblem(tag: Tag): string {
       ? `“${tag.name}” can't name a stage: use letters, digits, _ and -, 64 at most.`
       : 'Give the stage a name.';
   }
-  if (tag.kind === 'gate' && !MODEL_NAME.test(tag.name)) {
+  if (isOfModel(tag.kind) && !MODEL_NAME.test(tag.name)) {
     return tag.name
       ? `“${tag.name}” can't name a model: use letters, digits, _, - and .`
-      : 'Name the model that the gate is for.';
+      : `Name the model that the ${tag.kind} is for.`;
   }
   return '';
 }
@@ -111,7 +118,7 @@ function toTag(kind: unknown, name: unknown): Tag | null {
   if (!KINDS.includes(kind as Kind)) {
     return null;
   }
-  const named = kind === 'stage' || kind === 'gate';
+  const named = kind === 'stage' || isOfModel(kind);
   if (named && (typeof name !== 'string' || !name)) {
     return null;
   }
@@ -144,8 +151,8 @@ function toMetadata(
   if (tag.kind === 'params') {
     return { tags: [...tagList(rest), PARAMETERS] };
   }
-  if (tag.kind === 'gate') {
-    return { mlops: { kind: 'gate', model: tag.name } };
+  if (isOfModel(tag.kind)) {
+    return { mlops: { kind: tag.kind, model: tag.name } };
   }
   if (tag.kind !== 'stage') {
     return { mlops: { kind: tag.kind } };

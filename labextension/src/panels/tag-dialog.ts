@@ -16,8 +16,8 @@ export async function tagCell(notebook: Notebook): Promise<void> {
   const before = readTag(view(cell));
   const tags = notebook.widgets.map(widget => readTag(view(widget)));
   let choice = toChoice(before);
-  if (cell.model.type === 'raw' && before === null) {
-    choice = { ...choice, kind: 'gate' };
+  if (cell.model.type !== 'code' && before === null) {
+    choice = { ...choice, kind: cell.model.type === 'raw' ? 'gate' : 'card' };
   }
   const tag = await ask(choice, cell.model.type, tags);
   if (tag !== undefined && !cell.isDisposed) {
@@ -38,14 +38,14 @@ async function ask(
       choice,
       cellType,
       stages: namesOf('stage', tags),
-      models: namesOf('gate', tags),
+      models: [...new Set([...namesOf('gate', tags), ...namesOf('card', tags)])],
       problem
     });
     const result = await showDialog<Choice>({
       title: 'Tag cell',
       body,
       buttons: [Dialog.cancelButton(), Dialog.okButton({ label: 'Tag' })],
-      focusNodeSelector: ['stage', 'gate'].includes(choice.kind)
+      focusNodeSelector: ['stage', 'gate', 'card'].includes(choice.kind)
         ? '.mlops-NameField input'
         : 'input:checked'
     });

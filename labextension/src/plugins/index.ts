@@ -105,8 +105,7 @@ function addCommands(
       await controller.run();
     }
   });
-  const taggable = () =>
-    ['code', 'raw'].includes(tracker.activeCell?.model.type ?? '');
+  const taggable = () => tracker.activeCell !== null;
   app.commands.addCommand(CommandIDs.tagCell, {
     label: args => (args['toolbar'] ? '' : 'Tag Cell for the Pipeline…'),
     caption: 'Tag this cell for the pipeline',
