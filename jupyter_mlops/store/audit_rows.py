@@ -124,10 +124,12 @@ class AuditRows:
 
         from jupyter_mlops.store.database import reading
 
-        with reading(self._engine) as connection:
+        with reading(self._engine) as connection, ExitStack() as opened:
 
             def execute(sql: str, values: Mapping[str, Any] = {}) -> Iterator[tuple[Any, ...]]:
                 streamed = connection.execution_options(yield_per=2000).execute(text(sql), values)
+                # Whoever reads the first row only leaves the rest waiting at the server.
+                opened.callback(streamed.close)
                 return (tuple(_as_bytes(value) for value in row) for row in streamed)
 
             yield execute
