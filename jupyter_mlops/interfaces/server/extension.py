@@ -6,7 +6,12 @@ from jupyter_server.extension.application import ExtensionApp
 
 from jupyter_mlops.interfaces.server.handlers import GraphHandler, RunHandler, RunsHandler
 from jupyter_mlops.interfaces.server.runs import Runner
-from jupyter_mlops.interfaces.server.versions import ProjectHandler, PromotionsHandler, RollbacksHandler
+from jupyter_mlops.interfaces.server.versions import (
+    ApprovalsHandler,
+    ProjectHandler,
+    PromotionsHandler,
+    RollbacksHandler,
+)
 
 
 class MlopsExtension(ExtensionApp):
@@ -29,6 +34,7 @@ class MlopsExtension(ExtensionApp):
                 (r"/jupyter-mlops/project", ProjectHandler),
                 (r"/jupyter-mlops/promotions", PromotionsHandler),
                 (r"/jupyter-mlops/rollbacks", RollbacksHandler),
+                (r"/jupyter-mlops/approvals", ApprovalsHandler),
             ]
         )
 

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import tornado.web
 from jupyter_server.auth.decorator import authorized
+from jupyter_server.auth.identity import IdentityProvider, PasswordIdentityProvider
 from jupyter_server.base.handlers import APIHandler
 
+from jupyter_mlops import settings as project
 from jupyter_mlops.errors import BlockedError, DeniedError, MlopsError, NotFoundError, UsageError
 from jupyter_mlops.interfaces.server.documents import graph_document
 from jupyter_mlops.interfaces.server.paths import notebook_path
+from jupyter_mlops.store import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -29,7 +32,8 @@ def answering(method: Callable[..., Awaitable[tuple[int, Any]]]) -> Callable[...
     @functools.wraps(method)
     async def handle(self: Handler, *arguments: str) -> None:
         try:
-            status, document = await method(self, *arguments)
+            with stamp.speaking_for(self.user):
+                status, document = await method(self, *arguments)
         except MlopsError as error:
             status = _status(error)
             document = {"message": error.message, "hint": error.hint, "code": error.code}
@@ -52,6 +56,13 @@ class Handler(APIHandler):
     """What all handlers need: the body, the notebook it names, the runner."""
 
     auth_resource = "jupyter-mlops"
+
+    @property
+    def user(self) -> str:
+        """Who asks, where they logged in by name; empty where all that is known is that they may use this server."""
+        # These make a name up for whoever knows the token or the password.
+        unnamed = type(self.identity_provider) in (IdentityProvider, PasswordIdentityProvider)
+        return "" if unnamed else str(self.current_user.username)
 
     @property
     def runner(self) -> Runner:
@@ -108,7 +119,9 @@ class RunsHandler(Handler):
         params = body.get("params") or {}
         if not isinstance(params, dict):
             raise UsageError("params is not a JSON object", hint='send {"name": value}')
-        return 202, {"run_id": await self.runner.start(self.notebook(body.get("path")), params)}
+        notebook = self.notebook(body.get("path"))
+        await asyncio.to_thread(_allow, notebook, "run")
+        return 202, {"run_id": await self.runner.start(notebook, params)}
 
     @tornado.web.authenticated
     @authorized
@@ -116,6 +129,7 @@ class RunsHandler(Handler):
     async def get(self) -> tuple[int, Any]:
         """List the notebook's runs, newest first."""
         notebook = self.notebook(self.get_query_argument("path", ""))
+        await asyncio.to_thread(_allow, notebook, "read")
         return 200, {"runs": await asyncio.to_thread(self.runner.recent, notebook)}
 
 
@@ -128,6 +142,7 @@ class RunHandler(Handler):
     async def get(self, run_id: str) -> tuple[int, Any]:
         """Show how far the run is."""
         notebook = self.notebook(self.get_query_argument("path", ""))
+        await asyncio.to_thread(_allow, notebook, "read")
         return 200, await asyncio.to_thread(self.runner.show, notebook, run_id)
 
     @tornado.web.authenticated
@@ -135,8 +150,18 @@ class RunHandler(Handler):
     @answering
     async def delete(self, run_id: str) -> tuple[int, Any]:
         """Interrupt the run; it says itself when it has ended."""
-        self.runner.stop(self.notebook(self.get_query_argument("path", "")), run_id)
+        notebook = self.notebook(self.get_query_argument("path", ""))
+        await asyncio.to_thread(_allow, notebook, "run")
+        self.runner.stop(notebook, run_id)
         return 202, {"run_id": run_id}
+
+
+def _allow(notebook: Path, action: str) -> None:
+    from jupyter_mlops.workflows.acting import allow
+
+    settings = project.load(notebook.parent)
+    inside = notebook.is_relative_to(settings.root)
+    allow(settings, action, notebook.relative_to(settings.root).as_posix() if inside else str(notebook))
 
 
 def _text(content: object) -> str:

@@ -1,4 +1,4 @@
-"""The project's model versions over REST: show them, promote, roll back."""
+"""The project's model versions over REST: show them, promote, approve, roll back."""
 
 from __future__ import annotations
 
@@ -84,3 +84,22 @@ class RollbacksHandler(_ProjectHandler):
         name, alias, reason = self.texts(body, "name", "alias", "reason")
         moved = await asyncio.to_thread(models.rollback, settings, name, alias or "champion", reason)
         return 201, to_builtins(moved)
+
+
+class ApprovalsHandler(_ProjectHandler):
+    """``POST approvals {path, model, verdict, reason?}``: say yes or no to a version."""
+
+    @tornado.web.authenticated
+    @authorized
+    @answering
+    async def post(self) -> tuple[int, Any]:
+        """Approve or reject, as anybody but the version's author."""
+        from jupyter_mlops.workflows import approvals
+
+        body = self.body()
+        settings = self.project(body.get("path"))
+        model, verdict, reason = self.texts(body, "model", "verdict", "reason")
+        if verdict not in ("approved", "rejected"):
+            raise UsageError(f"{verdict!r} is no verdict", hint="send approved or rejected")
+        say = approvals.approve if verdict == "approved" else approvals.reject
+        return 201, to_builtins(await asyncio.to_thread(say, settings, model, reason))
