@@ -7,14 +7,15 @@ import hashlib
 import json
 import re
 import shutil
-import uuid
 from contextlib import contextmanager
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from jupyter_mlops.data import folders
+from jupyter_mlops.data.sources import scratch_folder
 from jupyter_mlops.errors import DataError, IntegrityError
 from jupyter_mlops.store.files import write_atomic
 
@@ -74,12 +75,9 @@ def content_of(path: Path, scratch: Path) -> Iterator[tuple[Path, Path]]:
         _check(cached, output.md5, output)
         yield cached, beside
         return
-    folder = scratch / uuid.uuid4().hex
-    try:
+    with scratch_folder(scratch) as folder:
         _gather(path, cached, output, folder)
         yield folder, beside
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def read(path: Path) -> Output:
@@ -191,7 +189,7 @@ def _members(folder: Path, *, old: bool = False) -> list[dict[str, Any]]:
 
 
 def _folder_md5(members: list[dict[str, Any]]) -> str:
-    ordered = sorted(members, key=lambda member: tuple(member["relpath"].split("/")))
+    ordered = sorted(members, key=itemgetter("relpath"))
     data = json.dumps(ordered, sort_keys=True).encode()
     return f"{hashlib.md5(data, usedforsecurity=False).hexdigest()}{FOLDER}"
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.data.sources import without_credentials
 from jupyter_mlops.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
     import pandas as pd
-    from sqlalchemy.engine import Engine
 
 # What keeps a database from being changed, whatever the query says; PostgreSQL's transactions only read anyway.
 _READ_ONLY = {
@@ -39,7 +38,8 @@ def ask(url: str, query: str) -> pd.DataFrame:
         with engine.connect() as connection:
             if engine.dialect.name in _READ_ONLY:
                 connection.exec_driver_sql(_READ_ONLY[engine.dialect.name])
-            answer = connection.exec_driver_sql(query)
+            # For a cursor PostgreSQL takes one statement, and no second one that would end its transaction.
+            answer = connection.exec_driver_sql(query, execution_options={"stream_results": True})
             if not answer.returns_rows:
                 raise DataError(f"the query to {place} gives no rows", hint="a dataset's query is a SELECT")
             return pd.DataFrame.from_records(
@@ -52,7 +52,7 @@ def ask(url: str, query: str) -> pd.DataFrame:
         ) from None
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str) -> Any:
     from jupyter_mlops.store.database import database_file, open_engine
 
     place = without_credentials(url)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import uuid
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.data.folders import stays_inside
-from jupyter_mlops.data.sources import file_name, without_credentials
+from jupyter_mlops.data.sources import file_name, scratch_folder, without_credentials
 from jupyter_mlops.errors import DataError, MlopsError
 
 if TYPE_CHECKING:
@@ -33,8 +31,7 @@ def fetched(url: str, scratch: Path, progress: Progress) -> Iterator[tuple[Path,
         DataError: when it isn't there, or can't be read.
     """
     label = without_credentials(url)
-    folder = scratch / uuid.uuid4().hex
-    try:
+    with scratch_folder(scratch) as folder:
         try:
             copy = _fetch(url, folder / (file_name(label) or "content"), progress)
         except MlopsError:
@@ -49,8 +46,6 @@ def fetched(url: str, scratch: Path, progress: Progress) -> Iterator[tuple[Path,
                 f"{label} can't be read: {why}", hint="check the URL, and who may read it"
             ) from error
         yield copy, label
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _fetch(url: str, target: Path, progress: Progress) -> Path:

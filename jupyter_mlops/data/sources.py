@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from contextlib import contextmanager
+import shutil
+import uuid
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -61,6 +63,19 @@ def opened(
     else:
         with _local(Path(source), root, scratch) as found:
             yield found
+
+
+@contextmanager
+def scratch_folder(scratch: Path) -> Iterator[Path]:
+    """Give a new folder in ``scratch``, to be made where it is needed; nothing of it is left when the block ends."""
+    folder = scratch / uuid.uuid4().hex
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        for above in (scratch, scratch.parent):
+            with suppress(OSError):  # it isn't there, or holds something else
+                above.rmdir()
 
 
 def is_url(source: object) -> bool:

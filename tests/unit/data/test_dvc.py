@@ -86,7 +86,7 @@ def test_a_folder_out_of_the_cache(store: Store, tmp_path: Path) -> None:
     assert (version.content, version.files, version.source) == ("folder", 2, "images")
     path = versions.checkout(store, version)
     assert (path / "sub" / "two.png").read_bytes() == b"2"
-    assert list((store.settings.state / "fetched").iterdir()) == []
+    assert not (store.settings.state / "fetched").exists()
     # The same folder beside it is the same version, without the cache.
     (tmp_path / ".dvc").rename(tmp_path / "gone")
     data.checkout(store.settings, "images", tmp_path / "images")
@@ -142,3 +142,19 @@ def test_a_dvc_file_is_written_beside_a_checkout_and_read_again(store: Store, tm
     assert yaml.safe_load((tmp_path / "copies" / "a.csv.dvc").read_text()) == {
         "outs": [{"md5": md5(CONTENT), "size": len(CONTENT), "hash": "md5", "path": "a.csv"}]
     }
+
+
+def test_a_folder_has_the_md5_that_dvc_gives_it(tmp_path: Path) -> None:
+    """Names that sort otherwise as parts than as text, and letters beyond ASCII; the MD5 is DVC 3.67's."""
+    files = {
+        "Zed.txt": "z\n",
+        "a-b": "w\n",
+        "a.txt": "1\n",
+        "a/x": "q\n",
+        "sub/b.csv": "x\r\n1\r\n",
+        "ümlaut.txt": "u\n",
+    }
+    for name, content in files.items():
+        (tmp_path / "images" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "images" / name).write_bytes(content.encode())
+    assert dvc.read(dvc.write(tmp_path / "images")).md5 == "968b41b8b1cc605ab467bdf55a97ca99.dir"

@@ -105,3 +105,26 @@ def test_names_are_never_part_of_a_statement(store: Store, tmp_path: Path) -> No
     assert versions.resolve(store, "evil") == version
     with pytest.raises(UsageError):
         versions.add(store, evil, frame)
+
+
+@pytest.mark.slow
+def test_a_postgresql_database_answers_and_cant_be_changed(store: Store, postgresql_url: str) -> None:
+    import psycopg
+
+    with psycopg.connect(postgresql_url.replace("+psycopg", "")) as connection:
+        connection.execute("CREATE TABLE orders (id integer, amount numeric, at timestamp)")
+        connection.execute("INSERT INTO orders VALUES (1, 9.5, '2026-01-01'), (2, NULL, NULL)")
+    version = data.add(store.settings, "orders", postgresql_url, query="SELECT * FROM orders ORDER BY id")
+    assert [(column.name, column.kind, column.missing) for column in version.columns] == [
+        ("id", "numeric", 0),
+        ("amount", "numeric", 1),
+        ("at", "date", 1),
+    ]
+    for query in (
+        "DELETE FROM orders RETURNING id",
+        "SELECT 1; DROP TABLE orders",
+        "COMMIT; DROP TABLE orders",
+    ):
+        with pytest.raises(DataError):
+            ask(postgresql_url, query)
+    assert len(ask(postgresql_url, "SELECT * FROM orders")) == 2

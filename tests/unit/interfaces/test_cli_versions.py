@@ -101,9 +101,56 @@ def test_the_way_of_a_dataset(type_in: Any, workspace: Path) -> None:
     assert (workspace / "b.csv").read_text() == "n,c\n1,x\n3,\n"
 
 
+def test_the_way_of_a_folder(type_in: Any, workspace: Path) -> None:
+    (workspace / "images").mkdir()
+    (workspace / "images" / "a.png").write_bytes(b"a")
+    assert "1 files" in type_in("data", "add", "images", "images").out
+    (workspace / "images" / "b.png").write_bytes(b"b")
+    added = type_in("data", "add", "images", "images", "--from", "images", "--json").document
+    first = added["parents"][0].partition("@")[2]
+    assert "made from images@" in type_in("data", "show", "images").out
+    changed = type_in("data", "diff", f"images@{first}", "images").out
+    assert "1 files added, 0 removed, 0 changed\n+ b.png" in changed
+    assert "whole" in type_in("data", "verify", "images").out
+    assert type_in("data", "checkout", "images", "--to", "copy", "--dvc").out == "copy\n"
+    assert (workspace / "copy.dvc").is_file()
+    assert type_in("data", "add", "images", "copy.dvc", "--json").document["version"] == added["version"]
+    stored = workspace / ".mlops" / "objects" / first[:2] / first
+    stored.chmod(0o644)
+    stored.write_bytes(b"spoiled")
+    verified = type_in("data", "verify", "--json")
+    assert verified.status == 1
+    assert {each["version"]: each["status"] for each in verified.document} == {
+        f"dataset/images@{first}": "changed",
+        f"dataset/images@{added['version']}": "whole",
+    }
+
+
+def test_rows_by_key_and_what_would_go(type_in: Any, workspace: Path) -> None:
+    (workspace / "a.csv").write_text("id,n\n1,1\n2,2\n")
+    first = type_in("data", "add", "churn", "a.csv", "--json").document["version"]
+    (workspace / "a.csv").write_text("id,n\n1,1\n2,3\n")
+    type_in("data", "add", "churn", "a.csv")
+    told = type_in("data", "diff", f"churn@{first}", "churn", "--key", "id").out
+    assert (
+        "0 rows added, 0 removed, 1 changed (by id)\ncolumn n: 1 values changed\n~ id 2, n: 2 -> 3\n" in told
+    )
+    found = type_in("data", "gc", "--keep", "1", "--dry-run", "--json").document
+    assert (found["versions"], found["contents"]) == ([f"dataset/churn@{first}"], 1)
+    assert f"churn@{first[:12]}\n1 contents would go" in type_in("data", "gc", "--keep", "1", "--dry-run").out
+    assert "0 contents gone" in type_in("data", "gc").out
+
+
 @pytest.mark.parametrize(
     "words, message",
     [
+        (("data", "diff", "churn", "churn", "--key", "x"), "no dataset 'churn'"),
+        (("data", "checkout", "churn", "--dvc"), "say --to"),
+        (("data", "add", "churn", "a.csv", "--query", "SELECT 1"), "is no URL of one"),
+        (("data", "add", "churn", "a.csv", "--from", "raw"), "no dataset 'raw'"),
+        (("data", "add", "churn", "memory://nothing"), "nothing is at memory://nothing"),
+        (("data", "gc", "--keep", "0"), "'--keep'"),
+        (("data", "verify", "churn"), "no dataset 'churn'"),
         (("data", "add", "churn", "b.csv"), "did you mean a.csv"),
         (("data", "add", "ch/urn", "a.csv"), "can't name a dataset"),
         (("data", "show", "churn"), "no dataset 'churn'"),

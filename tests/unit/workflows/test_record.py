@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import hashlib
 import importlib
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +18,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 import jupyter_mlops as mlops
 from jupyter_mlops.data import versions
-from jupyter_mlops.errors import DataError, UsageError
+from jupyter_mlops.errors import DataError, NotFoundError, UsageError
 from jupyter_mlops.pipeline import session as sessions
 from jupyter_mlops.records.run import NamedVersion
 from jupyter_mlops.registry import standing
@@ -70,6 +73,39 @@ def test_the_path_has_the_name_of_the_file_that_was_given(store: Store, workspac
     assert mlops.dataset("churn", "a.csv").name == "a.csv"
     assert mlops.dataset("churn", workspace / "b.txt").name == "b.txt"
     assert len(store.ledger.find("dataset")) == 1
+
+
+def test_a_folder_is_read_file_by_file(stage: Session, workspace: Path) -> None:
+    (workspace / "images" / "sub").mkdir(parents=True)
+    (workspace / "images" / "sub" / "a.png").write_bytes(b"a")
+    path = mlops.dataset("images", "images/")
+    (workspace / "images" / "sub" / "a.png").write_bytes(b"b")
+    assert (path / "sub" / "a.png").read_bytes() == b"a"
+    assert stage.reads == {"images/sub/a.png": hashlib.sha256(b"a").hexdigest()}
+
+
+def test_a_frame_was_made_from_what_was_recorded_before_it(
+    stage: Session, store: Store, workspace: Path
+) -> None:
+    (workspace / "raw.csv").write_text("x\n1\n")
+    mlops.dataset("raw", "raw.csv")
+    mlops.dataset("clean", X)
+    raw, clean = versions.resolve(store, "raw"), versions.resolve(store, "clean")
+    assert raw.parents == ()
+    assert clean.parents == ("dataset/census@" + "c" * 64, str(raw.ref))
+    mlops.dataset("other", X + 1, derived_from=["raw"])
+    assert versions.resolve(store, "other").parents == (str(raw.ref),)
+    with pytest.raises(NotFoundError, match="no dataset 'rwa'; did you mean raw"):
+        mlops.dataset("third", X + 2, derived_from=["rwa"])
+
+
+def test_a_query_is_asked_each_time(stage: Session, workspace: Path) -> None:
+    with closing(sqlite3.connect(workspace / "shop.db")) as connection, connection:
+        connection.execute("CREATE TABLE orders AS SELECT 1 AS id")
+    url = f"sqlite:///{workspace}/shop.db"
+    path = mlops.dataset("orders", url, query="SELECT id FROM orders")
+    assert pd.read_parquet(path).to_dict("list") == {"id": [1]}
+    assert list(stage.reads) == [url]
 
 
 def test_a_frame_is_a_dataset_too(stage: Session) -> None:
