@@ -30,6 +30,16 @@ def standing(approvals: Sequence[Approval], version: ModelVersion) -> dict[str, 
     return said
 
 
+def joined(gates: Decision, rules: Decision) -> Decision:
+    """Return one decision of two: blocked where either blocks, for the reasons of those that do."""
+    blocking = [decision for decision in (gates, rules) if decision.verdict == BLOCKED]
+    return Decision(
+        verdict=BLOCKED if blocking else ALLOWED,
+        reasons=tuple(reason for decision in blocking or (gates, rules) for reason in decision.reasons),
+        evidence={**gates.evidence, **rules.evidence},
+    )
+
+
 def may_become_champion(
     version: ModelVersion, rules: Sequence[Rule], approvals: Sequence[Approval], *, judged: bool
 ) -> Decision:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from jupyter_mlops.errors import DeniedError, UsageError
-from jupyter_mlops.governance.approvals import may_become_champion
+from jupyter_mlops.governance.approvals import joined, may_become_champion
 from jupyter_mlops.records.access import Approval
 from jupyter_mlops.store import access, stamp
 from jupyter_mlops.store.opened import open_store
@@ -18,17 +18,18 @@ if TYPE_CHECKING:
     from jupyter_mlops.store.opened import Store
 
 
-def check_promotion(store: Store, version: ModelVersion) -> Decision:
-    """Say whether a version may become champion by the rules on its model and the approvals it has.
+def check_promotion(store: Store, version: ModelVersion, gates: Decision | None = None) -> Decision:
+    """Say whether a version may become champion by the rules on its model, the approvals it has, and its gates.
 
-    The verdict is ``allowed`` or ``blocked``; the evidence names ``approvals`` and ``rejections`` by reference, and
-    in ``override`` whether a recorded reason may stand in for what is missing.
+    The verdict is ``allowed`` or ``blocked``; the evidence is that of ``gates``, and beside it ``approvals`` and
+    ``rejections`` by reference, and in ``override`` whether a recorded reason may stand in for what is missing.
     """
     rules = access.policy(store.ledger).rules_for(version.name)
     judged = bool(rules) and bool(
         store.ledger.find("evaluation", f"{version.name}.{version.version}", limit=1)
     )
-    return may_become_champion(version, rules, of_version(store, version), judged=judged)
+    decision = may_become_champion(version, rules, of_version(store, version), judged=judged)
+    return decision if gates is None else joined(gates, decision)
 
 
 def of_version(store: Store, version: ModelVersion) -> list[Approval]:

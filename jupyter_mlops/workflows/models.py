@@ -6,6 +6,7 @@ there, and not before. MLflow shows the same soon after.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -21,6 +22,7 @@ from jupyter_mlops.store import stamp
 from jupyter_mlops.store.opened import open_store
 from jupyter_mlops.store.turns import turn
 from jupyter_mlops.workflows.acting import acting
+from jupyter_mlops.workflows.approvals import check_promotion
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -148,7 +150,10 @@ def promote(
     version = _resolve(store, text)
     if standing.aliases(store, version.name).get(alias) == version.version:
         return standing.moved(store, version, alias, at=clock(), reason=reason)
-    override = _may(store, version, alias).verdict == BLOCKED and override_reason is not None
+    before = _may(store, version, alias)
+    override = (
+        before.verdict == BLOCKED and override_reason is not None and before.evidence.get("override", True)
+    )
     action = "model.override" if override else "model.promote"
     with (
         acting(settings, action, str(version.ref), reason=reason, alias=alias) as act,
@@ -159,7 +164,8 @@ def promote(
             raise _gone(version)
         if decision.verdict == BLOCKED and not override:
             raise _blocked(version, decision)
-        parents = (str(version.ref), *decision.evidence.get("evaluations", ()))
+        grounds = (decision.evidence.get(kind, ()) for kind in ("evaluations", "approvals", "rejections"))
+        parents = (str(version.ref), *chain.from_iterable(grounds))
         more = {"reason": reason, "override": override, "parents": parents}
         moved = standing.moved(store, version, alias, at=clock(), **more)
         _record(store, moved)
@@ -272,18 +278,23 @@ def _view(store: Store, aliases: dict[str, int], version: ModelVersion) -> Versi
 
 
 def _may(store: Store, version: ModelVersion, alias: str) -> Decision:
-    """Say whether a version may get an alias; only the champion's asks its gates."""
+    """Say whether a version may get an alias; only the champion's asks its gates, and the rules of its model."""
     names = store.ledger.names("evaluation")
     has_gates = any(name.rpartition(".")[0] == version.name for name in names)
     decision = may_promote(_evaluations(store, version), model_has_gates=has_gates)
-    return decision if alias == CHAMPION else msgspec.structs.replace(decision, verdict=ALLOWED)
+    if alias != CHAMPION:
+        return msgspec.structs.replace(decision, verdict=ALLOWED)
+    return check_promotion(store, version, decision)
 
 
 def _blocked(version: ModelVersion, decision: Decision) -> BlockedError:
     label = f"{version.name}/{version.version}"
+    override = decision.evidence.get("override", True)
     return BlockedError(
         f"{label} can't become {CHAMPION}: {'; '.join(decision.reasons)}",
-        hint="mend it and run the gate again, or override with a reason that is recorded",
+        hint="mend it and run the gate again, or override with a reason that is recorded"
+        if override
+        else "a rule lets no reason stand in for it",
         reasons=list(decision.reasons),
     )
 

@@ -33,10 +33,18 @@ PLANNED = {
     "deploy": "Roll a version out by canary, shadow or blue-green.",
     "rollback": "Take a deployment back to its last version.",
 }
+# What shows a project's records: it takes a role. What changes anything asks for one by itself.
+READING = frozenset({"data", "drift", "lineage", "models", "reproduce"})
+_HELP = f"{__name__}.help"
 
 
 class _Lazy(click.Group):
     """A group that knows its commands' names and help without importing them."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        rest = super().parse_args(ctx, args)
+        ctx.meta[_HELP] = not {*ctx.help_option_names}.isdisjoint(rest)
+        return rest
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         return [*COMMANDS, *PLANNED]
@@ -69,6 +77,11 @@ def group(ctx: click.Context, project: str | None) -> None:
     """From the notebook you have to a gated, registered, served and monitored model."""
     if project is not None:
         _choose(ctx, project)
+    if ctx.invoked_subcommand in READING and not ctx.meta[_HELP]:
+        from jupyter_mlops import settings
+        from jupyter_mlops.workflows.acting import allow
+
+        allow(settings.load(), "read")
 
 
 def _choose(ctx: click.Context, project: str) -> None:

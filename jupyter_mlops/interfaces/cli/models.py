@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jupyter_mlops.interfaces.cli import _card
+from jupyter_mlops.interfaces.cli import _approve, _card
 from jupyter_mlops.interfaces.cli._common import console, emit, json_option
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ def command() -> None:
 
 
 command.add_command(_card.command)
+command.add_command(_approve.approve)
+command.add_command(_approve.reject)
 
 
 @command.command("list")
