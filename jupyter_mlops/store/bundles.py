@@ -11,6 +11,7 @@ import sys
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -220,18 +221,20 @@ def pickle_model(model: Any, *, root: Path | None = None) -> bytes:
 
 def local_modules(root: Path) -> list[ModuleType]:
     """Return the loaded modules whose source lies under ``root`` and isn't an installed package's."""
-    root, installed = root.resolve(), Path(sys.prefix).resolve()
-    folders: dict[str, Path] = {}
+    place, installed = root.resolve(), Path(sys.prefix).resolve()
+
+    @cache
+    def local(folder: str) -> bool:
+        resolved = Path(folder).resolve()
+        inside = resolved.is_relative_to(place) and not resolved.is_relative_to(installed)
+        return inside and not {"site-packages", "dist-packages"} & set(resolved.parts)
+
     found = []
     for name, module in list(sys.modules.items()):
         source = getattr(module, "__file__", None)
         if not source or name == "__main__" or name.partition(".")[0] == "jupyter_mlops":
             continue
-        folder = folders.get(os.path.dirname(source))  # noqa: PTH120 - thousands of modules, and it must take no time
-        if folder is None:
-            folder = folders[os.path.dirname(source)] = Path(source).resolve().parent  # noqa: PTH120 - see above
-        inside = folder.is_relative_to(root) and not folder.is_relative_to(installed)
-        if inside and not {"site-packages", "dist-packages"} & set(folder.parts):
+        if local(os.path.dirname(source)):  # noqa: PTH120 - of thousands of modules, and it must take no time
             found.append(module)
     return found
 
