@@ -123,16 +123,23 @@ def _bundle(store: Store, digest: str) -> _Stored:
     """Return what a bundle's manifest says; the model in it is neither unpacked nor loaded."""
     try:
         manifest = store.bundles.manifest(digest)
-        size = sum(store.objects.path(content).stat().st_size for content in manifest.files.values())
     except IntegrityError as error:
         return _Stored(broken=error.message)
-    except (MlopsError, OSError):
+    except MlopsError:
         return _Stored()
+    size = _size(store, manifest)
     signature = store.objects.signature(digest)
     if signature is not None and store.keys.verify(signed_text(digest), signature):
         return _Stored(manifest, size, signed_by=manifest.signed_by)
     broken = "its bundle isn't signed by a key that this project trusts" if manifest.signed_by else ""
     return _Stored(manifest, size, broken=broken)
+
+
+def _size(store: Store, manifest: Manifest) -> int | None:
+    try:
+        return sum(store.objects.path(content).stat().st_size for content in manifest.files.values())
+    except (MlopsError, OSError):
+        return None
 
 
 def _text(store: Store, model: ModelVersion, run: Run | None) -> tuple[CardText | None, str]:

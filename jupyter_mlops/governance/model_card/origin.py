@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.errors import UsageError
-from jupyter_mlops.governance import lineage_svg, lineage_text
+from jupyter_mlops.governance import lineage_text
 from jupyter_mlops.governance.model_card import words
 from jupyter_mlops.governance.model_card.document import (
     NOT_RECORDED,
@@ -16,11 +15,11 @@ from jupyter_mlops.governance.model_card.document import (
     Section,
     Table,
 )
+from jupyter_mlops.governance.model_card.lineage_picture import draw
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from jupyter_mlops.governance.lineage import Lineage
     from jupyter_mlops.governance.model_card.document import Block
     from jupyter_mlops.governance.model_card.record import Card
     from jupyter_mlops.records.dataset import Column, DatasetVersion
@@ -36,17 +35,9 @@ def sections(card: Card) -> Iterator[Section]:
     """Yield data, model, lineage, and how to build the version again."""
     yield Section("Data", tuple(_data(card)))
     yield Section("Model", tuple(_model(card)))
-    yield Section("Lineage", (Picture(_drawn(card.lineage), lineage_text.text(card.lineage)),))
+    yield Section("Lineage", (Picture(draw(card.lineage), lineage_text.text(card.lineage)),))
     yield Section("How to reproduce it", tuple(_reproduce(card)))
     yield Section("On record", (_record(card),))
-
-
-def _drawn(chain: Lineage) -> str:
-    """Return the lineage as a picture, or nothing where it is too long for one."""
-    try:
-        return lineage_svg.render(chain)
-    except UsageError:
-        return ""
 
 
 def _data(card: Card) -> Iterator[Block]:

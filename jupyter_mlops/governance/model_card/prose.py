@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 # What a browser could take for a tag, outside of code; an address in angle brackets is none.
 _tag = re.compile(r"(`+)(?:.+?)\1(?!`)|\\<|<(?!https?://[^<>\s]*>|mailto:[^<>\s]*>)", re.DOTALL)
 _heading = re.compile(r"^( {0,3})(#{1,6})(?=[ \t])", re.MULTILINE)
+_begins_block = re.compile(r"^(?:(\d+)(?=[.)](?:\s|$))|(?=[=>#]|[-+](?:[\s-]|$)))")
 _LOWEST = 6
 
 
@@ -33,7 +34,7 @@ def escaped(text: str) -> str:
     """Return plain text so that Markdown shows it as it is, on one line."""
     line = " ".join(text.split())
     line = re.sub(r"([\\`*_\[\]<|~$&])", r"\\\1", line)
-    return re.sub(r"^(\d*)([-+=>#.)])(?=\W|$)", r"\1\\\2", line)
+    return _begins_block.sub(lambda found: f"{found[0]}\\", line)
 
 
 def _spoken(found: re.Match[str]) -> str:

@@ -93,6 +93,11 @@ def tokens(written: str) -> list[tuple[str, str]]:
 @example(HOSTILE)
 @example("1. x")
 @example("- x")
+@example(">0")
+@example("=")
+@example("+")
+@example("---")
+@example("12)")
 @example("# x")
 @example("a|b\n\n| c |")
 def test_no_text_of_a_users_changes_the_markdowns_structure(words: str) -> None:
