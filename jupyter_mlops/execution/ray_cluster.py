@@ -48,7 +48,7 @@ class RayCluster:
         self.folder = folder
         self._environment = {**FIXED_ENVIRONMENT, **_ours(), **environment}
         self._address = settings.ray_address or LOCAL
-        self._objects = Objects(settings.objects_folder())
+        self._objects = Objects(settings.objects_folder(), settings.objects_url())
         self._lock = threading.Lock()
         self._ray: Any = None
         self._running: dict[str, Any] = {}
@@ -140,7 +140,7 @@ class RayCluster:
             parameters=parameters,
             above={name: self._objects.put_file(self.product(name)) for name in names},
             environment=self._environment,
-            objects=str(self._objects.folder),
+            objects=self._objects,
         )
 
     def _place(self, stage: str, result: Result) -> None:

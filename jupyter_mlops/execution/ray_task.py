@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.execution.local import Local, Outcome
 from jupyter_mlops.pipeline.layout import GENERATED, MARKER, PRODUCTS
-from jupyter_mlops.store.objects import Objects
 
 if TYPE_CHECKING:
     from jupyter_mlops.records.pipeline import Stage
+    from jupyter_mlops.store.objects import Objects
 
 _workdir = re.compile(r'workdir=("(?:[^"\\]|\\.)*")')
 # Ray sets it to the CPUs that a task asked for; sums over other numbers of threads differ in the last bit.
@@ -37,7 +37,7 @@ class Job:
     parameters: dict[str, Any]
     above: dict[str, str]
     environment: dict[str, str]
-    objects: str
+    objects: Objects
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def run_stage(job: Job) -> Result:
     """Run a stage as this machine would, with products from the object store and back to it."""
     if _THREADS not in job.environment:
         os.environ.pop(_THREADS, None)
-    objects = Objects(Path(job.objects))
+    objects = job.objects
     with tempfile.TemporaryDirectory(prefix="mlops-stage-") as name:
         folder = Path(name)
         (folder / PRODUCTS).mkdir()

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jupyter_mlops.store.files import hash_file, sync_file
+from jupyter_mlops.store.files import sync_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -114,9 +114,19 @@ class Folder:
             # Half a note says nothing true, so that the content is hashed once more: no harm in it.
             note.write_text(_state(place), encoding="ascii")
 
-    def hashes_to(self, digest: str) -> str:
-        """Return the SHA-256 that the file of a content has now."""
-        return hash_file(self.place(digest))
+    def unsent(self, digest: str) -> bool:
+        """Say whether a content here still has to go to the object store."""
+        return (self.path / "unsent" / digest).exists()
+
+    def note_unsent(self, digest: str) -> None:
+        """Remember that a content has to go to the object store."""
+        note = self.path / "unsent" / digest
+        note.parent.mkdir(exist_ok=True)
+        note.touch()
+
+    def note_sent(self, digest: str) -> None:
+        """Forget that a content had to go to the object store."""
+        (self.path / "unsent" / digest).unlink(missing_ok=True)
 
     def _note(self, digest: str) -> Path:
         return self.path / "verified" / digest

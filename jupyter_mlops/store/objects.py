@@ -117,6 +117,8 @@ class Objects:
         if not self._local.freshen(digest):
             place = self._local.make_place(digest)
             path.chmod(READ_ONLY)
+            if self._remote:
+                self._local.note_unsent(digest)
             try:
                 place.hardlink_to(path)
             except FileExistsError:
@@ -229,6 +231,8 @@ class Objects:
             if not (self._remote and self.has(digest)):
                 return False
             self.path(digest)  # it is checked on its way here
+        if self._remote and self._local.unsent(digest):
+            self._settle(digest)  # a process that was to do it didn't get so far
         whole = self._local.known_whole(digest)
         if not whole:
             actual = hash_file(self._local.place(digest))
@@ -296,6 +300,7 @@ class Objects:
         self._local.sync_names([place])
         if self._remote:
             self._publish({digest: 0}, silent)
+            self._local.note_sent(digest)
 
     def _publish(self, digests: dict[str, int], progress: Progress) -> None:
         """Send what isn't in the object store yet, many at a time."""

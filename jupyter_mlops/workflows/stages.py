@@ -355,7 +355,7 @@ class Stages:
             return self.store.objects.intact(digest)
         except IntegrityError:
             # Out of the way, so that the stage's new output can take its place.
-            self.store.objects.path(digest).unlink(missing_ok=True)
+            self.store.objects.discard(digest)
             return False
 
 

@@ -81,6 +81,21 @@ def test_an_adopted_file_is_there_when_it_has_settled(here: Objects, there: Obje
     assert there.read(digest) == b"product"
 
 
+def test_an_adopted_file_that_was_not_sent_is_sent_when_it_is_used_again(
+    here: Objects, there: Objects, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "product").write_bytes(b"product")
+    endpoint = os.environ["AWS_ENDPOINT_URL"]
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    digest = here.adopt(tmp_path / "product")
+    with pytest.raises(StorageError, match="doesn't answer"):
+        here.settle()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    assert not there.has(digest)
+    assert Objects(here.folder, here.url).intact(digest)
+    assert there.read(digest) == b"product"
+
+
 def test_a_spoiled_copy_is_fetched_again(here: Objects) -> None:
     digest = here.put_bytes(b"right")
     for _ in range(2):
