@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jupyter_mlops.serving.app import ServingApp
+    from jupyter_mlops.serving.callers import Callers
 
 GRACE_SECONDS = 30
 KEEP_ALIVE_SECONDS = 75
@@ -31,9 +32,10 @@ def main(arguments: list[str] | None = None) -> None:
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     try:
         token = os.environ.get(TOKEN_VARIABLE, "")
-        check_binding(options.host, token)
+        callers = _callers(options)
+        check_binding(options.host, token, shared=callers is not None and not callers.open)
         listener = _bind(options.host, options.port)
-        app, close = _open(options, Guard(token), _address(options.host, listener))
+        app, close = _open(options, Guard(token, callers), _address(options.host, listener))
         try:
             _serve(app, listener, f"serving {options.model}/{options.version} at {app.deployment.address}")
         finally:
@@ -51,6 +53,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--keys", type=Path, help="the folder of the public keys that bundles may be signed with"
     )
+    parser.add_argument("--project", type=Path, help="the project whose roles and access tokens count")
     parser.add_argument("--deployment", required=True, help="the id that predictions are logged under")
     parser.add_argument("--model", required=True, help="the model's name")
     parser.add_argument("--version", type=int, required=True, help="the version's number")
@@ -58,6 +61,16 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=8080, help="0 takes a free one")
     parser.add_argument("--host", default="127.0.0.1")
     return parser.parse_args(arguments)
+
+
+def _callers(options: argparse.Namespace) -> Callers | None:
+    if options.project is None:
+        return None
+    from jupyter_mlops import settings
+    from jupyter_mlops.serving.callers import Callers
+    from jupyter_mlops.store.opened import open_store
+
+    return Callers(open_store(settings.load(options.project)), options.model)
 
 
 def _bind(host: str, port: int) -> socket.socket:

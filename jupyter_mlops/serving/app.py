@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from jupyter_mlops.serving import body, endpoints, open_inference, scoring
 from jupyter_mlops.serving.answering import Answerer
 from jupyter_mlops.serving.batching import Batcher
 from jupyter_mlops.serving.exchange import Answer, Question
+from jupyter_mlops.serving.guard import action, token_of
 from jupyter_mlops.serving.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from jupyter_mlops.serving.problems import Problem
     from jupyter_mlops.store.predictions import PredictionLog
 
+logger = logging.getLogger(__name__)
 Headers = tuple[tuple[bytes, bytes], ...]
 # Larger bodies are decoded in a thread, so that one of them doesn't keep everybody waiting.
 SMALL = 128 * 1024
@@ -60,8 +63,11 @@ class ServingApp:
             await self._others(scope, receive, send)
             return
         path = scope["path"]
-        if refused := self._guard.refuses(path, scope["headers"]):
-            await _send_error(send, *refused)
+        callers = self._guard.callers
+        if callers is not None and callers.stale:
+            await asyncio.to_thread(callers.read)
+        if refused := self._guard.refuses(path, scope["headers"], scope["method"]):
+            await self._refuse(scope, send, *refused)
         elif scope["method"] == "POST" and path in self._infer_paths:
             await self._predict(scope, receive, send, "open-inference")
         elif scope["method"] == "POST" and path == "/invocations":
@@ -76,6 +82,16 @@ class ServingApp:
     def _bases(self) -> tuple[str, str]:
         base = f"/v2/models/{self.deployment.model}"
         return base, f"{base}/versions/{self.deployment.version}"
+
+    async def _refuse(self, scope: Scope, send: Send, status: int, reason: str) -> None:
+        callers = self._guard.callers
+        if callers is not None and not callers.open:
+            said = (token_of(scope["headers"]), action(scope["method"]), status, reason)
+            try:
+                await asyncio.to_thread(callers.record, *said)
+            except MlopsError:
+                logger.exception("a refusal could not be put on record")
+        await _send_error(send, status, reason)
 
     async def _predict(self, scope: Scope, receive: Receive, send: Send, protocol: str) -> None:
         started = time.perf_counter()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from jupyter_mlops.errors import DeniedError
 from jupyter_mlops.records.access import Grant, Policy, Rule, Token, token_in_force
@@ -47,7 +47,7 @@ def identify(ledger: Ledger) -> str:
 
 def user_of(ledger: Ledger, token: str) -> str | None:
     """Return whose access token this is, None where it is nobody's or no longer in force."""
-    user = unquote(token.partition(".")[0])
+    user = stamp.user_in(token)
     issued = [record for record in ledger.find("token", lookup=user[:255]) if isinstance(record, Token)]
     return user if token_in_force(issued, user, digest_of_token(token), stamp.now()) else None
 

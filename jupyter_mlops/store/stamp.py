@@ -12,7 +12,7 @@ from urllib.parse import unquote
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# An access token; `access.token` makes them: the user's name, and after the first dot what proves it.
+# An access token; `access.token` makes them: the user's name, and after the last dot what proves it.
 TOKEN_VARIABLE = "JUPYTER_MLOPS_ACCESS_TOKEN"  # noqa: S105 - the variable's name, not a token
 _spoken_for: ContextVar[str] = ContextVar("_spoken_for", default="")
 
@@ -27,8 +27,12 @@ def author() -> str:
 
     The token isn't checked here but where something is about to be done.
     """
-    token = os.environ.get(TOKEN_VARIABLE, "")
-    return _spoken_for.get() or unquote(token.partition(".")[0]) or owner()
+    return _spoken_for.get() or user_in(os.environ.get(TOKEN_VARIABLE, "")) or owner()
+
+
+def user_in(token: str) -> str:
+    """Return whose an access token says it is; that proves nothing yet."""
+    return unquote(token.rpartition(".")[0])
 
 
 def owner() -> str:

@@ -12,7 +12,9 @@ from jupyter_mlops.errors import NotFoundError, UsageError
 from jupyter_mlops.records.base import Value
 from jupyter_mlops.records.serving import Deployment
 from jupyter_mlops.serving.guard import TOKEN_VARIABLE, check_binding
-from jupyter_mlops.store import stamp
+from jupyter_mlops.store import access, stamp
+from jupyter_mlops.store.opened import open_store
+from jupyter_mlops.workflows.acting import acting
 
 if TYPE_CHECKING:
     from jupyter_mlops.records.model import ModelVersion
@@ -38,35 +40,38 @@ def prepare(settings: Settings, target: str, port: int, host: str = "127.0.0.1")
         settings: the project.
         target: ``churn`` (its champion), ``churn@challenger`` or ``churn/3``.
         port: the port to serve on; 0 takes a free one.
-        host: the address to serve on; beyond this machine the environment must hold a token.
+        host: the address to serve on; beyond this machine the environment must hold a token, or roles be granted.
 
     Raises:
         NotFoundError: when there is no such version, or no champion.
         UsageError: when the port is taken or the address needs a token.
+        DeniedError: when the user may not serve it.
     """
-    from jupyter_mlops.store.opened import open_store
-
-    check_binding(host, os.environ.get(TOKEN_VARIABLE, ""))
-    model = _version(settings, target)
     store = open_store(settings)
-    bundle = store.bundles.path(model.bundle)
-    port = _free_port(host, port)
-    deployment = Deployment(
-        deployment_id=f"{model.name}-{model.version}-{uuid.uuid4().hex[:8]}",
-        model=model.name,
-        version=model.version,
-        bundle=model.bundle,
-        address=f"http://{f'[{host}]' if ':' in host else host}:{port}",
-        parents=(str(model.ref),),
-        created_at=stamp.now(),
-        author=stamp.author(),
-    )
-    store.ledger.append(deployment)
+    check_binding(host, os.environ.get(TOKEN_VARIABLE, ""), shared=not access.policy(store.ledger).open)
+    model = _version(settings, target)
+    with acting(settings, "serve", str(model.ref), host=host) as act:
+        bundle = store.bundles.path(model.bundle)
+        port = _free_port(host, port)
+        deployment = Deployment(
+            deployment_id=f"{model.name}-{model.version}-{uuid.uuid4().hex[:8]}",
+            model=model.name,
+            version=model.version,
+            bundle=model.bundle,
+            address=f"http://{f'[{host}]' if ':' in host else host}:{port}",
+            parents=(str(model.ref),),
+            created_at=stamp.now(),
+            author=stamp.author(),
+        )
+        store.ledger.append(deployment)
+        act.note(deployment=deployment.deployment_id, address=deployment.address)
     argv = [sys.executable, "-m", "jupyter_mlops.serving", "--bundle", str(bundle)]
-    argv += ["--keys", str(store.keys.folder)]
+    argv += ["--keys", str(store.keys.folder), "--project", str(settings.root)]
     argv += ["--deployment", deployment.deployment_id, "--model", model.name, "--version", str(model.version)]
     argv += ["--log", str(settings.state / PREDICTIONS), "--port", str(port), "--host", host]
-    return Launch(argv=tuple(argv), environment={**_ONE_THREAD, **os.environ}, deployment=deployment)
+    environment = {**_ONE_THREAD, **os.environ}
+    environment.pop(stamp.TOKEN_VARIABLE, None)  # whoever starts it lends it no name
+    return Launch(argv=tuple(argv), environment=environment, deployment=deployment)
 
 
 def _version(settings: Settings, target: str) -> ModelVersion:
