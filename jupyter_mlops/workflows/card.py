@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 import msgspec
 
 from jupyter_mlops.errors import IntegrityError, MlopsError, NotFoundError
+from jupyter_mlops.governance import approvals
 from jupyter_mlops.governance.model_card.record import Card, Event, Vote
 from jupyter_mlops.records.access import Approval
 from jupyter_mlops.records.base import from_json
@@ -172,13 +173,9 @@ def _text(store: Store, model: ModelVersion, run: Run | None) -> tuple[CardText 
 
 
 def _votes(store: Store, model: ModelVersion) -> tuple[Vote, ...]:
-    """Return everybody's newest word about exactly this bundle, oldest first."""
-    words = [
-        record
-        for record in store.ledger.find("approval", f"{model.name}.{model.version}")
-        if isinstance(record, Approval) and record.bundle == model.bundle
-    ]
-    newest = {word.author: word for word in sorted(words, key=lambda word: word.created_at)}
+    """Return everybody's newest word about exactly this bundle, oldest first; its author's own doesn't count."""
+    words = store.ledger.find("approval", f"{model.name}.{model.version}")
+    counted = approvals.standing([word for word in words if isinstance(word, Approval)], model)
     return tuple(
         Vote(
             at=word.created_at,
@@ -186,7 +183,7 @@ def _votes(store: Store, model: ModelVersion) -> tuple[Vote, ...]:
             approved=word.verdict == "approved",
             reason=word.reason,
         )
-        for word in sorted(newest.values(), key=lambda word: word.created_at)
+        for word in sorted(counted.values(), key=lambda word: word.created_at)
     )
 
 
@@ -196,7 +193,7 @@ def _needed(store: Store, model: ModelVersion) -> int | None:
 
 
 def _override(model: ModelVersion, made: list[Record]) -> Event | None:
-    """Return the promotion by which the version is champion now, where it was one against its gates."""
+    """Return the promotion by which the version is champion now, where gates or rules stood against it."""
     found = [
         record
         for record in made
@@ -229,7 +226,7 @@ def _event(model: ModelVersion, record: Record) -> Event | None:
         return Event(at=at, author=author, what=what, tone="ok" if record.passed else "bad")
     if isinstance(record, Promotion) and record.version == model.version:
         how = "made {} again, by a rollback" if record.rollback else "made {}"
-        how = "made {} against its gates" if record.override else how
+        how = "made {} by an override" if record.override else how
         tone: Tone = "bad" if record.override else ""
         return Event(at=at, author=author, what=how.format(record.alias), reason=record.reason, tone=tone)
     if isinstance(record, Approval) and record.bundle == model.bundle:

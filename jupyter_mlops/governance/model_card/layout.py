@@ -59,7 +59,7 @@ def _tiles(card: Card) -> Iterator[Tile]:
     needed = f" of {card.approvals_needed}" if card.approvals_needed else ""
     yield Tile(f"{approved}{needed}", "approvals on record", "" if approved else "warn")
     if card.override is not None:
-        yield Tile("1", "override of its gates", "bad")
+        yield Tile("1", "override", "bad")
 
 
 def _figures(newest: Evaluation) -> Iterator[Tile]:

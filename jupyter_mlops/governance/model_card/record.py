@@ -38,7 +38,7 @@ class Card(Value, frozen=True, kw_only=True):
     """Hold all that is on record of one version; what is empty or None was not recorded.
 
     ``evaluations`` are the gates of the newest occasion, ``events`` what was decided about it, oldest first.
-    ``override`` is the promotion against its gates by which it is champion, where it is so. ``votes`` are everybody's
+    ``override`` is the promotion, against gates or rules, by which it is champion, where it is so. ``votes`` are everybody's
     newest word about exactly these contents. ``retired`` says why it is out of use, ``signed_by`` names the key whose
     signature of the bundle was verified, ``broken`` says what is wrong with the bundle.
     """

@@ -17,7 +17,7 @@ CLEARED, OVERRIDDEN, BLOCKED, REJECTED, NOT_JUDGED, WAITING, BROKEN = (
 )  # fmt: skip
 _HEADLINES = {
     CLEARED: "Cleared: it passed its gates",
-    OVERRIDDEN: "In service against its gates, by an override",
+    OVERRIDDEN: "In service by an override",
     BLOCKED: "Blocked: it did not pass its gates",
     REJECTED: "Rejected",
     NOT_JUDGED: "Not judged: no gate has evaluated this version",
@@ -58,7 +58,7 @@ def _reasons(card: Card) -> Iterator[str]:
     if card.broken:
         yield card.broken
     if card.override is not None:
-        yield f"{card.override.author or 'somebody'} overrode its gates: {card.override.reason}"
+        yield f"{card.override.author or 'somebody'} overrode what stood against it: {card.override.reason}"
     conditions = [each for evaluation in card.evaluations for each in evaluation.conditions]
     if conditions:
         met = sum(each.status == "passed" for each in conditions)

@@ -192,7 +192,7 @@ PASSED, FAILED = cards.evaluation(), cards.evaluation(passed=False)
         ({"evaluations": (FAILED,)}, verdict.BLOCKED, "failed: roc_auc"),
         ({"evaluations": (PASSED, FAILED)}, verdict.BLOCKED, "3 of 4 conditions"),
         ({}, verdict.NOT_JUDGED, "nobody's approval is on record"),
-        ({"evaluations": (FAILED,), "override": OVERRIDE}, verdict.OVERRIDDEN, "ada overrode its gates: the old one"),
+        ({"evaluations": (FAILED,), "override": OVERRIDE}, verdict.OVERRIDDEN, "ada overrode what stood against it: the old one"),
         ({"evaluations": (PASSED,), "votes": (vote(approved=False),)}, verdict.REJECTED, "rejected by eva: read it"),
         ({"evaluations": (PASSED,), "approvals_needed": 2, "votes": (vote(approved=True),)}, verdict.WAITING, "(2 needed)"),
         (
