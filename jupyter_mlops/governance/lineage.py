@@ -11,7 +11,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
 # The order of a chain, from what a client saw back to the data.
-ORDER = ("prediction", "deployment", "model", "evaluation", "promotion", "drift", "run", "stage", "dataset")
+ORDER = (
+    "prediction",
+    "deployment",
+    "model",
+    "evaluation",
+    "approval",
+    "promotion",
+    "retirement",
+    "drift",
+    "run",
+    "stage",
+    "dataset",
+)
+# What says something about a model version, without being made of it.
+JUDGEMENTS = ("approval", "evaluation", "promotion", "retirement")
 
 
 class Node(Value, frozen=True, kw_only=True):

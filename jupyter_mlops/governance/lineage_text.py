@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from jupyter_mlops.governance.lineage import JUDGEMENTS
 from jupyter_mlops.records.ref import Ref
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def _tree(lineage: Lineage) -> dict[str, list[str]]:
     """Put each node under one neighbour: the one farthest from the start, so that the chain reads in order."""
     neighbours: dict[str, list[str]] = {}
     for edge in lineage.edges:
-        judged = not lineage.downstream and edge.to.startswith(("evaluation/", "promotion/"))
+        judged = not lineage.downstream and edge.to.partition("/")[0] in JUDGEMENTS
         # A judgement hangs below what it judges, though it was made from it.
         judged = judged and edge.source.startswith("model/") and edge.to != lineage.start
         here, there = (edge.source, edge.to) if judged or lineage.downstream else (edge.to, edge.source)
@@ -152,11 +153,25 @@ def _evaluation(record: dict[str, Any]) -> list[str]:
     return lines
 
 
+def _approval(record: dict[str, Any]) -> list[str]:
+    return [f"{record['verdict']}  version {record['version']}{_stamp(record)}", *_reason(record)]
+
+
+def _retirement(record: dict[str, Any]) -> list[str]:
+    return [f"out of use  {record['cause']}{_stamp(record)}", *_reason(record)]
+
+
 def _promotion(record: dict[str, Any]) -> list[str]:
     before = f", before that version {record['previous']}" if record["previous"] else ""
-    how = "override" if record["override"] else "promotion"
-    reason = [f"reason: {record['reason']}"] if record["reason"] else []
-    return [f"{how} to {record['alias']}  version {record['version']}{before}{_stamp(record)}", *reason]
+    how = "override" if record["override"] else "rollback" if record["rollback"] else "promotion"
+    return [
+        f"{how} to {record['alias']}  version {record['version']}{before}{_stamp(record)}",
+        *_reason(record),
+    ]
+
+
+def _reason(record: dict[str, Any]) -> list[str]:
+    return [f"reason: {cut(record['reason'], 200)}"] if record["reason"] else []
 
 
 def _run(record: dict[str, Any]) -> list[str]:
@@ -200,7 +215,9 @@ _DESCRIBE: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "deployment": _deployment,
     "model": _model,
     "evaluation": _evaluation,
+    "approval": _approval,
     "promotion": _promotion,
+    "retirement": _retirement,
     "run": _run,
     "stage": _stage,
     "dataset": _dataset,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.errors import NotFoundError
 from jupyter_mlops.governance import lineage_text, openlineage
-from jupyter_mlops.governance.lineage import Lineage, trace, trace_downstream
+from jupyter_mlops.governance.lineage import JUDGEMENTS, Lineage, trace, trace_downstream
 from jupyter_mlops.records.evaluation import Evaluation
 from jupyter_mlops.records.model import ModelVersion, Promotion
 from jupyter_mlops.records.run import Run, StageExecution
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from jupyter_mlops.settings import Settings
     from jupyter_mlops.store.sql_ledger import Reading
 
-# What says something about a model version, without being made of it.
-JUDGEMENTS = ("evaluation", "promotion")
 _SHORTEST_PREFIX = 8
 _NEAR = 50
 # More often a stage isn't executed in one run.
@@ -153,7 +151,7 @@ class _History:
         }
 
     def judgements(self, records: Sequence[Record]) -> list[tuple[str, Record]]:
-        """Return the gates and promotions of the model versions among the records, oldest first."""
+        """Return the gates, approvals and promotions of the model versions among the records, oldest first."""
         models = {str(record.ref): record for record in records if isinstance(record, ModelVersion)}
         made = self._records.made_from(models, JUDGEMENTS) if models else []
         judged = [(ref, child) for ref, child in made if _judges(child, models[ref])]
@@ -210,6 +208,5 @@ def _compared_with(record: Record, ref: str) -> bool:
 
 
 def _judges(child: Record, model: ModelVersion) -> bool:
-    if isinstance(child, Evaluation):
-        return (child.model, child.version) == (model.name, model.version)
-    return isinstance(child, Promotion) and (child.name, child.version) == (model.name, model.version)
+    name = child.model if isinstance(child, Evaluation) else getattr(child, "name", "")
+    return (name, getattr(child, "version", None)) == (model.name, model.version)

@@ -8,9 +8,10 @@ import msgspec
 import pytest
 
 from jupyter_mlops.errors import NotFoundError
+from jupyter_mlops.records.access import Approval
 from jupyter_mlops.records.dataset import Column, DatasetVersion
 from jupyter_mlops.records.evaluation import ConditionResult, Evaluation
-from jupyter_mlops.records.model import ModelVersion, Promotion, Signature, TestData
+from jupyter_mlops.records.model import ModelVersion, Promotion, Retirement, Signature, TestData
 from jupyter_mlops.records.run import Commit, NamedVersion, Run, StageExecution, StageRun
 from jupyter_mlops.records.serving import Deployment, Prediction
 from jupyter_mlops.settings import Settings
@@ -238,6 +239,24 @@ def test_the_text_reads_from_the_answer_to_the_data(settings: Settings) -> None:
     assert at == sorted(at), text
     assert -1 not in at, text
     assert text.count("dataset churn@") == 1
+
+
+def test_who_approved_it_and_why_it_went_out_of_use_is_told(settings: Settings) -> None:
+    stamped: dict[str, Any] = {
+        "parents": ("model/churn@3",),
+        "author": "cleo",
+        "created_at": "2026-11-21T08:00:30.000000Z",
+    }
+    open_store(settings).ledger.append(
+        Approval(name="churn", version=3, bundle="b", verdict="approved", reason="read it all", **stamped),
+        Retirement(name="churn", version=3, cause="superseded", reason="stage train ran again", **stamped),
+        Approval(name="churn", version=2, bundle="b", verdict="rejected", parents=("model/churn@3",)),
+    )
+    text = shown(lineage(settings, "churn/3"), "text")
+    assert "approved  version 3, 2026-11-21 08:00:30 UTC by cleo" in text
+    assert "reason: read it all" in text
+    assert "out of use  superseded, 2026-11-21 08:00:30 UTC by cleo" in text
+    assert "rejected" not in text
 
 
 def test_mermaid_has_every_node_and_edge(settings: Settings) -> None:
