@@ -14,7 +14,13 @@ from jupyter_mlops.errors import DataError
 # What loading and asking any model takes.
 ALWAYS = ("cloudpickle", "numpy")
 # Where a distribution isn't called what is imported of it.
-_OTHER_NAMES = {"sklearn": "scikit-learn", "PIL": "pillow", "cv2": "opencv-python", "yaml": "PyYAML", "skimage": "scikit-image"}
+_OTHER_NAMES = {
+    "sklearn": "scikit-learn",
+    "PIL": "pillow",
+    "cv2": "opencv-python",
+    "yaml": "PyYAML",
+    "skimage": "scikit-image",
+}
 
 
 class _Noting(pickle.Unpickler):
@@ -59,7 +65,11 @@ def unpack(data: bytes, *also: str) -> tuple[Any, tuple[str, ...]]:
 
 def requirements(modules: set[str]) -> tuple[str, ...]:
     """Return the installed distributions that modules come from, with their versions, sorted."""
-    tops = {module.partition(".")[0] for module in modules} - {"builtins", "__main__", *sys.stdlib_module_names}
+    tops = {module.partition(".")[0] for module in modules} - {
+        "builtins",
+        "__main__",
+        *sys.stdlib_module_names,
+    }
     names = {name for top in tops for name in _distributions_of(top)}
     return tuple(sorted(f"{name}=={metadata.version(name)}" for name in names if name != "jupyter-mlops"))
 

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jupyter_mlops.errors import DataError, MlopsError
 from jupyter_mlops.records.base import digest_of
 from jupyter_mlops.records.model import ModelVersion, Retirement
 from jupyter_mlops.registry import attachments
@@ -34,10 +35,9 @@ class Versions:
         """
         if self._find(version) is not None:
             return False
-        bundle = self._store.bundles.load(version.bundle)
         run_id = self._run(version)
         logged = self._logged_model(version, run_id)
-        self._save(bundle, version, run_id, logged)
+        self._save(version, run_id, logged)
         created = self._register(version, run_id, logged)
         self._tracking.client.set_terminated(run_id, "FINISHED", attachments.milliseconds(version.created_at))
         if created != version.version:
@@ -128,7 +128,7 @@ class Versions:
             else client.create_logged_model(experiment, name=version.name, source_run_id=run_id)
         )
 
-    def _save(self, bundle: Any, version: ModelVersion, run_id: str, logged: Any) -> None:
+    def _save(self, version: ModelVersion, run_id: str, logged: Any) -> None:
         mlflow, client = load_mlflow(), self._tracking.client
         ready = mlflow.entities.LoggedModelStatus.READY
         if logged.status == ready:
@@ -136,16 +136,20 @@ class Versions:
         about = {"run_id": run_id, "model_id": logged.model_id, "artifact_path": logged.artifact_location}
         with tempfile.TemporaryDirectory(prefix="jupyter-mlops-") as folder:
             saved = Path(folder) / "model"
-            save(
-                bundle.model,
-                saved,
-                signature=version.signature,
-                requirements=list(bundle.manifest.requirements),
-                root=self._store.settings.root,
-                **about,
-            )
+            self._write(version, saved, about)
             client.log_model_artifacts(logged.model_id, str(saved))
         client.finalize_logged_model(logged.model_id, ready)
+
+    def _write(self, version: ModelVersion, folder: Path, about: dict[str, Any]) -> None:
+        try:
+            bundle = self._store.bundles.load(version.bundle)
+            needed, root = list(bundle.manifest.requirements), self._store.settings.root
+            save(bundle.model, folder, signature=version.signature, requirements=needed, root=root, **about)
+        except MlopsError:
+            raise
+        # What a user's object raises while it is built and pickled can be anything.
+        except Exception as error:
+            raise DataError(f"it can't be written for MLflow: {type(error).__name__}: {error}") from error
 
     def _register(self, version: ModelVersion, run_id: str, logged: Any) -> int:
         mlflow, client, name = load_mlflow(), self._tracking.client, version.name

@@ -122,6 +122,13 @@ class Bundles:
         """
         return (digest, *self.manifest(digest).files.values())
 
+    def whole(self, digest: str) -> bool:
+        """Say whether every content of a bundle is there."""
+        try:
+            return all(self._objects.has(content) for content in self.contents(digest))
+        except NotFoundError:
+            return False
+
     def keep(self, digest: str) -> None:
         """Put a bundle that is only a folder, as versions before this one left them, into the object store.
 

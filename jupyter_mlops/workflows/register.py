@@ -158,6 +158,9 @@ def _register(
     name = prepared.manifest.name
     datasets = tuple(f"dataset/{read.name}@{read.version}" for read in session.all_datasets())
     with turn(store.settings, standing.TURN):
+        # The same bundle may have belonged to a version that was taken away just now.
+        if not store.bundles.whole(bundle):
+            store.bundles.write_pickled(prepared.data, prepared.manifest)
         moment = stamp.now()
         version = ModelVersion(
             name=name,

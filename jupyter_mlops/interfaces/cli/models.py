@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from jupyter_mlops.errors import NotFoundError
 from jupyter_mlops.interfaces.cli import _approve, _card
 from jupyter_mlops.interfaces.cli._common import console, emit, json_option
 
@@ -100,6 +101,47 @@ def rollback(name: str, alias: str, reason: str, as_json: bool) -> None:
     _report(models.rollback(settings.load(), name, alias, reason), as_json)
 
 
+@command.command("gc")
+@click.argument("name", required=False)
+@click.option("--keep", default=5, show_default=True, help="How many of the newest versions stay.")
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@json_option
+def gc(name: str | None, keep: int, dry_run: bool, as_json: bool) -> None:
+    """Take bundles away but those of the newest versions, of every alias, and of the last five served."""
+    from jupyter_mlops import settings
+    from jupyter_mlops.workflows import model_gc
+
+    found = model_gc.collect(settings.load(), name, keep=keep, dry_run=dry_run)
+    if as_json:
+        emit(found)
+        return
+    verb = "would be taken away" if dry_run else "taken away"
+    listed = f": {', '.join(found.versions)}" if found.versions else ""
+    click.echo(f"{len(found.versions)} versions {verb}, {found.size_bytes / 1e6:.1f} MB{listed}")
+
+
+@command.command("sync")
+@json_option
+def sync(as_json: bool) -> None:
+    """Bring MLflow up to date with what is on record now; it happens by itself after every change."""
+    from jupyter_mlops import settings
+    from jupyter_mlops.registry import syncing
+
+    project = settings.load()
+    if not project.state.is_dir():
+        raise NotFoundError.of("model", "any", (), hint="log one first: mlops.log_model(model, name)")
+    click.echo(f"bringing {project.tracking_uri.partition('://')[0]} MLflow up to date", err=True)
+    report = syncing.sync(project, lambda ref: click.echo(f"  {ref}", err=True))
+    if as_json:
+        emit(report)
+        return
+    for finding in report.findings:
+        click.echo(f"note: {finding}")
+    click.echo(
+        f"{report.runs} runs, {report.versions} versions, {report.aliases} aliases were missing in MLflow"
+    )
+
+
 def _report(moved: Promotion, as_json: bool) -> None:
     if as_json:
         emit(moved)
@@ -117,6 +159,7 @@ def _document(view: VersionView) -> dict[str, Any]:
     from jupyter_mlops.records.base import to_builtins
 
     where = {"ref": str(view.model.ref), "aliases": list(view.aliases), "gate": view.gate}
+    where["retired"] = view.retired
     return {**to_builtins(view.model), **where, "evaluations": to_builtins(view.evaluations)}
 
 
@@ -137,7 +180,7 @@ def _show_list(found: list[VersionView]) -> None:
         table.add_row(
             f"{model.name}/{model.version}",
             ", ".join(view.aliases),
-            view.gate,
+            view.retired or view.gate,
             ", ".join(f"{name} {value:.4g}" for name, value in list(_figures(view).items())[:2]),
             model.created_at[:16].replace("T", " "),
         )
@@ -162,7 +205,6 @@ def _show_version(view: VersionView) -> None:
         f"takes       {signature}",
         f"gives       {outputs}",
         f"bundle      {model.bundle[:SHORT]}",
-        f"mlflow run  {model.mlflow_run[:SHORT]}",
     ]
     if model.run_id:
         lines.append(f"run         {model.run_id}, stage {model.stage}")
