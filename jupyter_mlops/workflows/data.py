@@ -127,9 +127,9 @@ def checkout(
     """
     store = open_store(settings)
     version = versions.resolve(store, text)
-    if to is None:
-        return versions.checkout(store, version)
     try:
+        if to is None:
+            return versions.checkout(store, version)
         copy = _copy_folder if version.content == "folder" else _copy_file
         target = copy(store, version, to, progress)
         if dvc:
@@ -137,6 +137,8 @@ def checkout(
 
             write(target)
         return target
+    except NotFoundError as error:
+        raise _explained(store, version, error) from None
     except OSError as error:
         raise DataError(
             f"{to} can't be written: {os.strerror(error.errno or 0)}", hint="choose another --to"
@@ -170,6 +172,15 @@ def collected_versions(store: Store) -> set[str]:
     """Return the references of the dataset versions whose content was taken away by ``data gc``."""
     records = store.ledger.find("collection")
     return {ref for each in records if isinstance(each, Collection) for ref in each.versions}
+
+
+def _explained(store: Store, version: DatasetVersion, error: NotFoundError) -> NotFoundError:
+    if str(version.ref) not in collected_versions(store):
+        return error
+    return NotFoundError(
+        f"the content of {version.name}@{version.version[:12]} was taken away by data gc",
+        hint=f"record it again: jupyter mlops data add {version.name} {version.source}",
+    )
 
 
 def _meant(store: Store, text: str) -> list[DatasetVersion]:

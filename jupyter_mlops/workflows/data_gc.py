@@ -87,7 +87,7 @@ def collect(
             hint="if none does, say --exclusive",
         )
     there = store.objects.digests()
-    needs = _Needs(store, keep)
+    needs = _Needs(store, keep, there)
     if there and not needs.place:
         raise UsageError(
             f"{len(there):,} contents are in the object store, and no record in {settings.store}",
@@ -122,11 +122,12 @@ class _Needs:
     ``dropped`` maps the dataset versions that aren't kept to their content, ``place`` is how far the ledger was read.
     """
 
-    def __init__(self, store: Store, keep: int | None) -> None:
+    def __init__(self, store: Store, keep: int | None, sizes: dict[str, int]) -> None:
         self.contents: set[str] = set()
         self.dropped: dict[str, str] = {}
         self.place = 0
         self._store = store
+        self._sizes = sizes
         if keep is None:
             self.refresh()
             return
@@ -171,15 +172,13 @@ class _Needs:
 
     def _named_in(self, digest: str) -> set[str]:
         """Return the digests in a content that looks like a JSON document, such as a bundle's manifest."""
+        if self._sizes.get(digest, 0) > LARGEST_DOCUMENT:
+            return set()
         try:
-            path = self._store.objects.path(digest)
+            text = self._store.objects.path(digest).read_bytes()
         except NotFoundError:
             return set()
-        with path.open("rb") as stream:
-            text = stream.read(LARGEST_DOCUMENT + 1) if stream.read(1) == b"{" else b""
-        if len(text) > LARGEST_DOCUMENT:
-            return set()
-        return set(_digest.findall(text.decode(errors="replace")))
+        return set(_digest.findall(text.decode(errors="replace"))) if text.startswith(b"{") else set()
 
 
 def _kept(records: Sequence[Record], keep: int, keep_runs: int) -> list[Record]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jupyter_mlops.errors import UsageError
+from jupyter_mlops.errors import NotFoundError, UsageError
 from jupyter_mlops.records.dataset import Collection
 from jupyter_mlops.records.model import ModelVersion, Retirement, Signature
 from jupyter_mlops.records.run import Run, StageExecution
@@ -132,6 +132,8 @@ def test_a_copy_of_what_went_goes_too_and_can_be_recorded_again(settings: Settin
     record(settings, "two")
     collect(settings, keep=1)
     assert not copy.exists()
+    with pytest.raises(NotFoundError, match="was taken away by data gc"):
+        data.checkout(settings, one)
     assert record(settings, "one") == one
     assert data.checkout(settings, one).read_text() == "one"
 
@@ -188,6 +190,8 @@ def test_killed_at_any_moment_every_kept_version_is_whole(settings: Settings, tm
     for number in range(20):
         (folder / f"{number}.bin").write_bytes(os.urandom(2000))
     settings.root.mkdir()
+    data.add(settings, "folder", folder)
+    data.add(settings, "file", folder / "0.bin")
     for kill in range(KILLS):
         command = [sys.executable, "-c", _LOOP, str(settings.root), str(folder), str(kill)]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
