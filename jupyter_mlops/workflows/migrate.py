@@ -202,7 +202,7 @@ class _Contents:
         folder = self._source.bundles.folder
         for bundle in folder.iterdir() if folder.is_dir() else ():
             if is_digest(bundle.name) and bundle.is_dir() and not self._from.has(bundle.name):
-                self._from.put_many(path for path in bundle.iterdir() if path.is_file())
+                self._source.bundles.keep(bundle.name)
 
 
 def _key_of(url: str) -> str:
