@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 BUSY_MILLISECONDS = 30_000
 # What a database says to those who write to it when the project has moved to another one.
 MOVED = "the project has moved to another database"
+# What SQLite and PostgreSQL say when nobody let them have a turn.
+_WAITED = ("database is locked", "lock timeout")
 _WRITE = "jupyter_mlops_write"
 # The number of the lock that writers of a PostgreSQL database wait for; any would do.
 _WRITERS = 7_303_014
@@ -165,9 +167,11 @@ def _explanation(engine: Engine, error: exc.DatabaseError) -> Exception:
     if isinstance(error, exc.IntegrityError):
         return error
     if isinstance(error, exc.OperationalError):
+        if any(word in said for word in _WAITED):
+            said = f"another program has held it for {BUSY_MILLISECONDS // 1000} s"
         return SettingsError(
             f"the database {shown} can't be used: {said}",
-            hint="check that it exists, is writable and isn't held by another program",
+            hint="check that it exists, is writable and isn't held by a program that hangs",
         )
     if engine.dialect.name == "sqlite":
         return IntegrityError(f"the database {shown} is damaged: {said}", hint="restore it from a copy")

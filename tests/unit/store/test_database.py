@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import exc, text
 
 from jupyter_mlops.errors import IntegrityError, SettingsError
-from jupyter_mlops.store import tables
+from jupyter_mlops.store import database, tables
 from jupyter_mlops.store.database import first_use, open_engine, reading, writing
 from jupyter_mlops.store.rows import SCHEMA
 
@@ -39,8 +39,8 @@ def test_a_transaction_is_durable_before_it_returns(tmp_path: Path) -> None:
         assert connection.execute(text("PRAGMA busy_timeout")).scalar() == 30_000
 
 
-def test_a_second_writer_waits_for_the_first(tmp_path: Path) -> None:
-    engine = open_engine(f"sqlite:///{tmp_path}/mlops.db")
+def test_a_second_writer_waits_for_the_first(store_url: str) -> None:
+    engine = open_engine(store_url)
     tables.create(engine)
     order: list[str] = []
 
@@ -55,6 +55,19 @@ def test_a_second_writer_waits_for_the_first(tmp_path: Path) -> None:
         order.append("first")
     thread.join()
     assert order == ["first", "second"]
+
+
+def test_a_writer_who_gets_no_turn_is_told_why(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "BUSY_MILLISECONDS", 1000)
+    open_engine.cache_clear()
+    engine = open_engine(store_url)
+    tables.create(engine)
+    with (
+        writing(engine),
+        pytest.raises(SettingsError, match="another program has held it for 1 s"),
+        writing(engine),
+    ):
+        pass
 
 
 def test_an_error_undoes_the_transaction(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from jupyter_mlops.records.access import Approval
 from jupyter_mlops.records.dataset import Column, DatasetVersion
 from jupyter_mlops.records.evaluation import ConditionResult, Evaluation
 from jupyter_mlops.records.model import ModelVersion, Promotion, Retirement, Signature, TestData
-from jupyter_mlops.records.run import Commit, NamedVersion, Run, StageExecution, StageRun
+from jupyter_mlops.records.provenance import Commit
+from jupyter_mlops.records.run import NamedVersion, Run, StageExecution, StageRun
 from jupyter_mlops.records.serving import Deployment, Prediction
 from jupyter_mlops.settings import Settings
 from jupyter_mlops.store.opened import open_store
