@@ -47,6 +47,11 @@ def compare_environments(
     return tuple(changes)
 
 
+def is_time(name: str) -> bool:
+    """Say whether a figure of that name is how long something took: no two builds agree in it."""
+    return is_clock(name) or _clock.search(name) is not None
+
+
 class Judging:
     """Say what is the same in two builds, where they part and what may be behind it."""
 
@@ -170,7 +175,7 @@ def _figure(name: str, mine: float | None, other: float | None, tolerance: Toler
         return Figure(name=name, status="different", recorded=mine, rebuilt=other, what=what)
     status: Sameness = "identical"
     what = in_our_words(number_differs(mine, other, Tolerance()))
-    if what and (is_clock(name) or _clock.search(name)):
+    if what and is_time(name):
         return Figure(name=name, status="not compared", recorded=mine, rebuilt=other, what="a time it took")
     if what:
         within = not tolerance.exact and not number_differs(mine, other, tolerance)

@@ -73,10 +73,10 @@ class Inputs:
     folders: tuple[str, ...] = ()
 
 
-def joined_metrics(executions: dict[str, StageExecution], version: ModelVersion) -> dict[str, float]:
+def joined_metrics(executions: dict[str, StageExecution], version: ModelVersion | None) -> dict[str, float]:
     """Return the figures that stages logged, in page order, and those of the model."""
     logged = {name: value for execution in executions.values() for name, value in execution.metrics.items()}
-    return {**logged, **version.metrics}
+    return {**logged, **version.metrics} if version is not None else logged
 
 
 def gate_of(store: Store, version: ModelVersion) -> tuple[tuple[str, ...], dict[str, float]]:
@@ -186,12 +186,15 @@ def inputs(store: Store, origin: Origin) -> Inputs:
             plain = os.path.normpath(path)
             if plain in files or plain in missing or plain in made:
                 continue
+            if any(each.startswith(plain + os.sep) for each in (*files, *made)):
+                # A folder: the files in it stand for it.
+                continue
             stages[plain] = name
             if not digest:
                 folders.add(plain)
             elif store.objects.has(digest):
                 files[plain] = digest
-            elif not any(each.startswith(plain + os.sep) for each in (*files, *made)):
+            else:
                 missing[plain] = _why(origin, path)
         for path in execution.left:
             plain = os.path.normpath(path)

@@ -31,6 +31,7 @@ from jupyter_mlops.records.run import Environment, StageExecution
 from jupyter_mlops.store.bundles import MODEL
 from jupyter_mlops.store.opened import open_store
 from jupyter_mlops.workflows import build
+from jupyter_mlops.workflows.judging import is_time
 from jupyter_mlops.workflows.origin import gate_figures, joined_metrics
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ class Request(Value, frozen=True, kw_only=True):
     """Say what is to be built again, and what it is compared with.
 
     ``stages`` stand in page order; ``place`` is that of the version among those of its name that ``stage`` logs.
-    ``conditions`` are those of its gate that hang on the model and its test rows alone.
+    ``conditions`` are those of its gate that hang on the model and its test rows alone. Where arrays and ``metrics`` come
+    out the same, nothing else is looked at.
     """
 
     notebook: str
@@ -61,6 +63,7 @@ class Request(Value, frozen=True, kw_only=True):
     stage: str
     place: int
     conditions: tuple[str, ...] = ()
+    metrics: dict[str, float] = msgspec.field(default_factory=dict)
     model: str
     rtol: float
     atol: float
@@ -126,16 +129,25 @@ class _Rebuilding:
         done = self._executions(ran)
         version = self._version(done)
         self._on_step("comparing", 0, 1)
-        first, states = self._first(done)
         if version is None:
+            first, states = self._first(done)
             return Answer(
-                environment=used, first=first, states=states, metrics=_metrics(done),
+                environment=used,
+                first=first,
+                states=states,
+                metrics=joined_metrics(done, None),
                 notes=(f"stage {self._asked.stage} logged no model {self._asked.name!r} this time",),
-            )  # fmt: skip
+            )
         arrays, other, notes = self._models(version)
+        metrics = {**joined_metrics(done, version), **self._judged(version)}
+        same = not other and not notes and all(array.status == "identical" for array in arrays)
+        same = same and all(
+            is_time(name) or metrics.get(name) == value for name, value in self._asked.metrics.items()
+        )
+        first, states = (None, ()) if same else self._first(done)
         return Answer(
             environment=used,
-            metrics={**joined_metrics(done, version), **self._judged(version)},
+            metrics=metrics,
             arrays=arrays,
             other=other,
             first=first,
@@ -267,10 +279,6 @@ class _Rebuilding:
                 what=f"its fingerprint differs; its content can't be looked at ({why})",
             )
         return msgspec.json.decode(answer.read_bytes(), type=FirstDifference | None)
-
-
-def _metrics(done: dict[str, StageExecution]) -> dict[str, float]:
-    return {name: value for execution in done.values() for name, value in execution.metrics.items()}
 
 
 def _is_random(name: str) -> bool:

@@ -170,6 +170,7 @@ def _request(store: Store, found: Origin, laid: Laid, wanted: Options) -> Reques
         stage=found.stage,
         place=found.place,
         conditions=found.conditions,
+        metrics=found.metrics,
         model=str(found.model),
         rtol=wanted.rtol,
         atol=wanted.atol,
