@@ -22,6 +22,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
     "data.gc": ("ml-engineer",),
     "run": ("data-scientist", "ml-engineer"),
     "model.log": ("data-scientist", "ml-engineer"),
+    "model.evaluate": ("data-scientist", "ml-engineer", "approver"),
     "model.promote": ("ml-engineer",),
     "model.rollback": ("ml-engineer", "approver"),
     "model.approve": ("approver",),

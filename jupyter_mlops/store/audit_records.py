@@ -22,12 +22,14 @@ _LEAVES = {
     "access.change": ("grant", "rule", "token"),
     "data.add": ("dataset",),
     "model.approve": ("approval",),
+    "data.gc": ("collection",),
+    "model.evaluate": ("evaluation",),
     "model.gc": ("retirement",),
     "model.log": ("dataset", "model", "promotion"),
     "model.override": ("promotion",),
     "model.promote": ("promotion",),
     "model.rollback": ("promotion",),
-    "run": ("dataset", "model", "promotion"),
+    "run": ("dataset", "evaluation", "model", "promotion", "retirement"),
     "serve": ("deployment",),
 }
 # Nothing but an act that is in the log brings these to the ledger.

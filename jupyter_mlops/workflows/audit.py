@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from jupyter_mlops.errors import NotFoundError, UsageError
+from jupyter_mlops.errors import IntegrityError, NotFoundError, UsageError
+from jupyter_mlops.records.audit import AuditReport, Finding
 from jupyter_mlops.store import audit_check
 from jupyter_mlops.store.audit import ACCEPT, read_checkpoint
 from jupyter_mlops.store.keys import fingerprint, read_public
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from jupyter_mlops.records.audit import AuditEvent, AuditReport, Checkpoint
+    from jupyter_mlops.records.audit import AuditEvent, Checkpoint
     from jupyter_mlops.settings import Settings
 
 
@@ -118,7 +119,12 @@ def accept(settings: Settings, reason: str) -> AuditReport:
     if not reason.strip():
         raise UsageError("going on with a log that isn't whole needs a reason", hint="say why in --reason")
     allow(settings, ACCEPT)
-    report = verify(settings)
+    try:
+        report = verify(settings)
+    except IntegrityError as error:
+        report = AuditReport(
+            intact=False, lines=0, head="", findings=(Finding(seq=0, problem=error.message),)
+        )
     if report.intact:
         raise UsageError("the audit log is whole", hint="there is nothing to accept")
     found: dict[str, Any] = {"findings": [msgspec.to_builtins(each) for each in report.findings]}

@@ -15,6 +15,7 @@ from jupyter_mlops.records.model import ModelVersion, TestData
 from jupyter_mlops.registry import standing
 from jupyter_mlops.store import stamp
 from jupyter_mlops.store.opened import open_store
+from jupyter_mlops.workflows.acting import acting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +48,7 @@ def evaluate_gate(
         GateError: when a condition can't be understood or names a metric that doesn't exist.
         NotFoundError: when there is no such model or version.
         IntegrityError: when a bundle or the test rows were changed.
+        DeniedError: when the user may not evaluate it.
     """
     conditions = parse_all(gate.conditions, gate.model)
     store = open_store(settings)
@@ -58,8 +60,10 @@ def evaluate_gate(
     before = None if afresh else _judged_before(store, model, champion, conditions)
     if before is not None:
         return before
-    evaluation = _evaluate(store, model, champion, conditions, run_id=run_id, at=clock())
-    store.ledger.append(evaluation)
+    with acting(settings, "model.evaluate", str(model.ref), run=run_id) as act:
+        evaluation = _evaluate(store, model, champion, conditions, run_id=run_id, at=clock())
+        store.ledger.append(evaluation)
+        act.note(passed=evaluation.passed)
     return evaluation
 
 
