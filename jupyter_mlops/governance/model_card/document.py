@@ -37,12 +37,16 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Hold a table; ``numbers`` are the columns set flush right, ``folded`` a title to hide it under."""
+    """Hold a table; ``numbers`` are the columns set flush right, ``folded`` a title to hide it under.
+
+    ``axis`` says what the pictures in it, if there are pictures, are drawn on.
+    """
 
     headers: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     numbers: frozenset[int] = frozenset()
     folded: str = ""
+    axis: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,16 +48,31 @@ def _performance(card: Card, newest: Evaluation | None) -> Iterator[Block]:
 
 
 def _figures(figures: list[Figure], thresholds: dict[str, float]) -> Table:
-    rows = tuple(
-        (
-            Cell(words.spoken(each.metric)),
-            Cell(words.number(each.value), strong=True),
-            Cell(words.interval(each.ci), bar=words.bar(each, tick=thresholds.get(each.metric))),
-            Cell(words.number(thresholds[each.metric]) if each.metric in thresholds else "none"),
-        )
-        for each in figures
+    held = {each.metric: thresholds[each.metric] for each in figures if each.metric in thresholds}
+    shares = {each.metric for each in figures if words.is_share(each)}
+    common = words.axis_of_shares(figures, (held.get(name) for name in shares))
+    rows = tuple(_figure(each, held.get(each.metric), common) for each in figures)
+    return Table(
+        ("figure", "value", "95% interval", "gate's threshold"),
+        rows,
+        frozenset({1, 3}),
+        axis=f"axis from {common[0]:g} to {common[1]:g}" if common else "",
     )
-    return Table(("figure", "value", "95% interval", "gate's threshold"), rows, frozenset({1, 3}))
+
+
+def _figure(figure: Figure, threshold: float | None, common: tuple[float, float] | None) -> tuple[Cell, ...]:
+    on_common = common is not None and words.is_share(figure)
+    axis = common if on_common and common else words.axis_of([figure], [threshold])
+    return (
+        Cell(words.spoken(figure.metric)),
+        Cell(words.number(figure.value), strong=True),
+        # A figure by itself has nothing that its picture could be compared with.
+        Cell(
+            words.interval(figure.ci),
+            bar=words.bar(figure, axis, threshold) if on_common or threshold is not None else None,
+        ),
+        Cell("none" if threshold is None else words.number(threshold)),
+    )
 
 
 def _thresholds(card: Card) -> dict[str, float]:
@@ -111,7 +126,7 @@ def _group_row(
             cells.append(Cell(NOT_RECORDED))
             continue
         beside = [each for other in parts for each in other.figures if each.metric == metric]
-        picture = words.bar(figure, beside, overall.get(metric))
+        picture = words.bar(figure, words.axis_of(beside, [overall.get(metric)]), overall.get(metric))
         cells.append(Cell(words.number(figure.value), words.interval(figure.ci), bar=picture))
     return tuple(cells)
 

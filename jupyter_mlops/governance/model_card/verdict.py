@@ -63,7 +63,9 @@ def _reasons(card: Card) -> Iterator[str]:
     if conditions:
         met = sum(each.status == "passed" for each in conditions)
         yield f"{met} of {len(conditions)} conditions of its gates are met"
-    yield from (f"{each.status}: {each.text}" for each in conditions if each.status != "passed")
+    for each in conditions:
+        if each.status != "passed":
+            yield f"{each.status}{' (optional)' if each.optional else ''}: {each.text}"
     yield from _votes(card)
     if card.retired:
         yield f"out of use: {card.retired}"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.governance.model_card.document import Bar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from jupyter_mlops.records.evaluation import Figure
 
@@ -16,7 +17,7 @@ _BITS = 1000
 # Figures that are shares have one axis, so that pictures of several can be compared.
 _SHARES = frozenset(
     {
-        "accuracy", "balanced_accuracy", "brier_score", "precision", "recall", "f1", "roc_auc", "average_precision", "base_rate",
+        "accuracy", "balanced_accuracy", "precision", "recall", "f1", "roc_auc", "average_precision", "base_rate",
         "selection_rate", "true_positive_rate", "false_positive_rate", "demographic_parity_difference",
         "equalized_odds_difference", "equal_opportunity_difference",
     }
@@ -81,19 +82,35 @@ def size(bytes_: int) -> str:
     return f"{amount:,.0f} {unit}" if unit == "bytes" else f"{amount:.3g} {unit}"
 
 
-def bar(figure: Figure, beside: Sequence[Figure] = (), tick: float | None = None) -> Bar:
-    """Place a figure on an axis: around the figures ``beside`` it, else from 0 to 1 for shares."""
-    low, high = _axis(figure, beside, tick)
+def bar(figure: Figure, axis: tuple[float, float], tick: float | None = None) -> Bar:
+    """Place a figure on an axis, with a tick at what it is held against."""
     words = f"{spoken(figure.metric)} {number(figure.value)}"
     if figure.ci:
         words += f", 95% interval {interval(figure.ci)}"
-    return Bar(figure.value, low, high, figure.ci, tick, words)
+    return Bar(figure.value, *axis, figure.ci, tick, words)
 
 
-def _axis(figure: Figure, beside: Sequence[Figure], tick: float | None) -> tuple[float, float]:
-    if not beside and figure.metric.partition("[")[0] in _SHARES:
-        return 0.0, 1.0
-    ends = [end for each in (figure, *beside) for end in (each.ci or (each.value, each.value))]
-    ends += [] if tick is None else [tick]
+def axis_of(figures: Sequence[Figure], ticks: Iterable[float | None] = ()) -> tuple[float, float]:
+    """Return an axis on which figures, intervals and ticks have room."""
+    ends = [end for each in figures for end in (each.ci or (each.value, each.value))]
+    ends += [tick for tick in ticks if tick is not None]
     room = (max(ends) - min(ends)) * 0.15 or abs(max(ends)) or 1.0
     return min(ends) - room, max(ends) + room
+
+
+def axis_of_shares(
+    figures: Sequence[Figure], ticks: Iterable[float | None] = ()
+) -> tuple[float, float] | None:
+    """Return one axis in tenths for the figures that are shares, so that their pictures compare; None without any."""
+    shares = [each for each in figures if is_share(each)]
+    if not shares:
+        return None
+    ends = [end for each in shares for end in (each.ci or (each.value, each.value))]
+    ends += [tick for tick in ticks if tick is not None]
+    low = math.floor(round(min(ends) * 10, 6)) / 10
+    return max(0.0, low), min(1.0, max(math.ceil(round(max(ends) * 10, 6)) / 10, low + 0.1))
+
+
+def is_share(figure: Figure) -> bool:
+    """Say whether a figure is one of those that share an axis."""
+    return figure.metric.partition("[")[0] in _SHARES

@@ -237,4 +237,4 @@ def test_an_optional_condition_is_shown_as_not_evaluated() -> None:
         cards.bare(), evaluations=(msgspec.structs.replace(PASSED, conditions=(*PASSED.conditions, gpu)),)
     )
     assert "optional; no GPU here" in text(card)
-    assert "not evaluated: gpu_peak_memory_mb <= 8000" in "; ".join(verdict.judge(card).reasons)
+    assert "not evaluated (optional): gpu_peak_memory_mb <= 8000" in "; ".join(verdict.judge(card).reasons)
