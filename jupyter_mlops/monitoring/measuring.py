@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -26,6 +26,19 @@ from jupyter_mlops.stats import two_sample
 
 if TYPE_CHECKING:
     from jupyter_mlops.monitoring.columns import Floats
+
+
+class Gapped(Protocol):
+    """What has rows, some of them without a value."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows."""
+
+    @property
+    def missing(self) -> int:
+        """How many of them without a value."""
+
 
 # Categories rarer than this (expected rows on the smaller side) are pooled, so that chi-squared holds.
 FEWEST_EXPECTED = 5
@@ -108,9 +121,7 @@ def shares(bins: tuple[Floats, Floats], *missing: int) -> dict[str, two_sample.O
     return {"psi": two_sample.psi(*bins), "jensen_shannon": two_sample.jensen_shannon(*bins)}
 
 
-def missing_test(
-    reference: Numbers | Categories | Side, current: Numbers | Categories | Side
-) -> tuple[dict[str, TestResult], list[float]]:
+def missing_test(reference: Gapped, current: Gapped) -> tuple[dict[str, TestResult], list[float]]:
     """Test the change of the missing share; nothing where nothing is missing."""
     if not (reference.missing or current.missing):
         return {}, []
@@ -121,7 +132,7 @@ def missing_test(
     return {"missing": TestResult(statistic=change, p_value=p_value)}, [] if p_value is None else [p_value]
 
 
-def gaps(reference: Numbers | Categories | Side, current: Numbers | Categories | Side) -> list[str]:
+def gaps(reference: Gapped, current: Gapped) -> list[str]:
     """Say where a side has no values, or what share is missing."""
     parts = [side.missing / side.rows for side in (reference, current)]
     empty = [

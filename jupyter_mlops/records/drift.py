@@ -32,6 +32,16 @@ class ColumnDrift(Value, frozen=True, kw_only=True):
     plot: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
+class PeriodDrift(Value, frozen=True, kw_only=True, omit_defaults=True):
+    """Report a period from ``start`` on: which ``columns`` drifted, and each column's ``effects`` (PSI)."""
+
+    start: str
+    rows: int
+    drifted: bool
+    columns: tuple[str, ...] = ()
+    effects: dict[str, float] = msgspec.field(default_factory=dict)
+
+
 class DriftReport(Record, frozen=True, kw_only=True):
     """Report a comparison; columns worst first. ``report_id`` is its name on record, ``rule`` what counted as drift."""
 
@@ -45,6 +55,7 @@ class DriftReport(Record, frozen=True, kw_only=True):
     multivariate: dict[str, Any] = msgspec.field(default_factory=dict)
     summary: str = ""
     rule: str = ""
+    over_time: tuple[PeriodDrift, ...] = ()
 
     @property
     def ref(self) -> Ref:

@@ -148,15 +148,10 @@ def chi_squared(reference: ArrayLike, current: ArrayLike) -> Outcome | None:
     return Outcome(statistic=statistic, p_value=float(stats.chi2.sf(statistic, table.shape[1] - 1)))
 
 
-def _ks_p_value(statistic: float, reference: Floats, current: Floats) -> float:
-    n, m = len(reference), len(current)
+def ks_p_value(statistic: float, n: int, m: int) -> float:
+    """Return the p-value of a Kolmogorov-Smirnov statistic of samples of ``n`` and ``m`` values, by its limit."""
     if statistic == 0:
         return 1.0
-    if max(n, m) <= EXACT_BELOW and np.isfinite(reference).all() and np.isfinite(current).all():
-        with warnings.catch_warnings():
-            # Where rounding takes its exact value just beyond 1, scipy warns and gives the limit's, which is near 1.
-            warnings.simplefilter("ignore", RuntimeWarning)
-            return float(np.clip(stats.ks_2samp(reference, current, method="exact").pvalue, 0.0, 1.0))
     size = max(1, round(n * m / (n + m)))
     if size < LIMIT_FROM:
         return float(np.clip(stats.kstwo.sf(statistic, size), 0.0, 1.0))
@@ -164,6 +159,16 @@ def _ks_p_value(statistic: float, reference: Floats, current: Floats) -> float:
     # Vrbik's correction to the limit's argument; scipy's own way costs up to a second from here on.
     argument = statistic * root + 1 / (6 * root) + (statistic * root - 1) / (4 * size)
     return float(np.clip(special.kolmogorov(argument), 0.0, 1.0))
+
+
+def _ks_p_value(statistic: float, reference: Floats, current: Floats) -> float:
+    n, m = len(reference), len(current)
+    if statistic and max(n, m) <= EXACT_BELOW and np.isfinite(reference).all() and np.isfinite(current).all():
+        with warnings.catch_warnings():
+            # Where rounding takes its exact value just beyond 1, scipy warns and gives the limit's, which is near 1.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            return float(np.clip(stats.ks_2samp(reference, current, method="exact").pvalue, 0.0, 1.0))
+    return ks_p_value(statistic, n, m)
 
 
 def _finite(ordered: Floats) -> Floats:

@@ -1,36 +1,53 @@
-"""Compare today's data with what was: files, dataset versions, live traffic."""
+"""Compare today's data with what was, put the report on record, and write its page."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from msgspec.structs import replace
 
-from jupyter_mlops.errors import DataError, NotFoundError
+from jupyter_mlops.errors import DataError, UsageError
 from jupyter_mlops.store import stamp
-from jupyter_mlops.store.opened import Store, open_store
+from jupyter_mlops.store.opened import open_store
+from jupyter_mlops.workflows import samples
+from jupyter_mlops.workflows.samples import LIVE, Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     import pandas as pd
 
     from jupyter_mlops.records.drift import DriftReport
-    from jupyter_mlops.records.serving import Prediction
     from jupyter_mlops.settings import Settings
 
-LIVE = "live:"
-_HINT = "name a CSV or Parquet file, a dataset (name or name@version), or live:model"
+# From here samples are counted in bins, part by part, so that memory doesn't grow with them.
+LARGE_BYTES = 512 << 20
 
 
 @dataclass(frozen=True)
-class _Sample:
-    frame: pd.DataFrame
-    name: str
-    parents: tuple[str, ...] = ()
+class How:
+    """Say how two samples are compared.
+
+    ``time`` is a column of times; ``reference_window`` and ``current_window`` say which rows count by it, ``by`` compares
+    each hour, day, week, month, quarter or year of what is current. ``binned`` counts in bins whatever the size (False:
+    never), ``profile`` keeps what was counted of the current sample. ``progress`` is told how many bytes were read.
+    """
+
+    time: str = ""
+    reference_window: str = ""
+    current_window: str = ""
+    by: str = ""
+    binned: bool | None = None
+    profile: Path | None = None
+    progress: Callable[[int], None] = lambda _: None
+
+    @property
+    def windowed(self) -> bool:
+        """Whether rows are chosen by time."""
+        return bool(self.time or self.reference_window or self.current_window or self.by)
 
 
 def drift(
@@ -40,36 +57,37 @@ def drift(
     *,
     columns: Sequence[str] | None = None,
     report: Path | None = None,
+    how: How | None = None,
     clock: Callable[[], str] = stamp.now,
 ) -> DriftReport:
     """Compare two samples and put the report on record.
 
     Args:
         settings: the project.
-        reference: what was: a file, a dataset ``name[@version]``, or ``live:model``.
+        reference: what was: a file, a folder or pattern of files, a dataset ``name[@version]``, ``live:model``, or a profile.
         current: what is, likewise.
         columns: which columns to compare; default: all, or what a model takes where one side is its live traffic.
         report: where to write the HTML page, if anywhere.
+        how: which rows, and by which means.
         clock: gives the time of the record.
 
     Raises:
         DataError: when a sample is missing, unreadable or empty, or nothing can be compared.
         NotFoundError: when there is no such dataset.
+        UsageError: when a window or period is none.
     """
-    from jupyter_mlops.monitoring.drift import compare
-
+    how = how or How()
     store = open_store(settings)
-    samples = [_sample(store, text) for text in (reference, current)]
-    first, second = samples
-    if columns is None and any(text.startswith(LIVE) for text in (reference, current)):
-        # Training data has a target and keys that no request carries; that is no drift.
-        columns = [
-            name for name in map(str, first.frame.columns) if name in set(map(str, second.frame.columns))
-        ]
+    first, second = (samples.resolve(store, text) for text in (reference, current))
     at = clock()
-    compared = compare(
-        first.frame, second.frame, names=(first.name, second.name), columns=columns, rule=settings.drift
-    )
+    if _in_bins(first, second, how):
+        from jupyter_mlops.workflows import streams
+
+        compared = streams.compare(first, second, columns, how, settings.drift)
+    elif how.windowed:
+        compared = _by_time((first, second), columns, how, settings.drift, same_sample=reference == current)
+    else:
+        compared = _whole(first, second, columns, settings.drift)
     compared = replace(
         compared,
         report_id=_report_id(at),
@@ -90,116 +108,78 @@ def write_report(compared: DriftReport, path: Path) -> None:
         DataError: when it can't be written there.
     """
     from jupyter_mlops.monitoring.report import render
+
+    write(path, render(compared).encode())
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all; its folder is made when it isn't there.
+
+    Raises:
+        DataError: when it can't be written there.
+    """
     from jupyter_mlops.store.files import write_atomic
 
-    page = render(compared).encode()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, page)
+        write_atomic(path, content)
     except OSError as error:
         raise DataError(f"{path} can't be written: {error.strerror}", hint="name another file") from None
+
+
+def chosen(first: Sequence[str], second: Sequence[str], pair: tuple[Sample, Sample]) -> list[str] | None:
+    """Return the columns that live traffic and the other side share; None where neither side is live.
+
+    Training data has a target and keys that no request carries; that is no drift.
+    """
+    if not any(sample.name.startswith(LIVE) for sample in pair):
+        return None
+    return [name for name in first if name in set(second) and name != samples.TIME]
+
+
+def _in_bins(first: Sample, second: Sample, how: How) -> bool:
+    counted = first.profile is not None or second.profile is not None or how.profile is not None
+    if how.windowed and (counted or how.binned):
+        raise UsageError("rows can't be chosen by time where they are counted in bins", hint="choose one")
+    if counted or how.binned is not None:
+        return counted or bool(how.binned)
+    return not how.windowed and max(first.size_bytes, second.size_bytes) > LARGE_BYTES
+
+
+def _whole(first: Sample, second: Sample, columns: Sequence[str] | None, rule: str) -> DriftReport:
+    from jupyter_mlops.monitoring.drift import compare
+
+    one, two = first.table(), second.table()
+    wanted = columns or chosen(one.columns, two.columns, (first, second))
+    return compare(one, two, columns=wanted, rule=rule)
+
+
+def _by_time(
+    pair: tuple[Sample, Sample], columns: Sequence[str] | None, how: How, rule: str, *, same_sample: bool
+) -> DriftReport:
+    from jupyter_mlops.monitoring import over_time
+
+    frames = tuple(sample.frame().rename(columns=str).reset_index(drop=True) for sample in pair)
+    time = how.time or (samples.TIME if any(sample.traffic is not None for sample in pair) else "")
+    wanted = columns or chosen(list(frames[0].columns), list(frames[1].columns), pair)
+    return over_time.compare(
+        _named(pair, frames, how),
+        over_time.Windows(time, how.reference_window, how.current_window, how.by, same_sample=same_sample),
+        columns=wanted,
+        rule=rule,
+    )
+
+
+def _named(
+    pair: tuple[Sample, Sample], frames: tuple[pd.DataFrame, ...], how: How
+) -> dict[str, tuple[str, pd.DataFrame]]:
+    windows = (how.reference_window, how.current_window)
+    return {
+        side: (f"{sample.name}, {window}" if window else sample.name, frame)
+        for side, sample, frame, window in zip(("reference", "current"), pair, frames, windows, strict=True)
+    }
 
 
 def _report_id(at: str) -> str:
     digits = "".join(character for character in at if character.isdigit())[:14]
     return f"{digits[:8]}-{digits[8:]}-{uuid4().hex[:6]}"
-
-
-def _sample(store: Store, text: str) -> _Sample:
-    if text.startswith(LIVE):
-        return _live(store, text)
-    path = Path(text)
-    if path.exists() or _looks_like_a_file(path):
-        return _file(path)
-    return _dataset(store, text)
-
-
-def _looks_like_a_file(path: Path) -> bool:
-    from jupyter_mlops.data.frames import TABLES
-
-    return path.suffix.removeprefix(".").lower() in TABLES or len(path.parts) > 1
-
-
-def _file(path: Path) -> _Sample:
-    from jupyter_mlops.data.frames import TABLES, read_frame
-
-    if path.is_dir():
-        raise DataError(f"{path} is a folder", hint=_HINT)
-    if not path.is_file():
-        near = NotFoundError.of("file", path.name, _neighbours(path), hint="")
-        raise DataError(f"no file {path}", hint=near.hint if near.details["near"] else _HINT, **near.details)
-    form = path.suffix.removeprefix(".").lower()
-    if form not in TABLES:
-        raise DataError(f"{path} is not a table", hint=f"a table is one of: {', '.join(TABLES)}")
-    if path.stat().st_size == 0:
-        raise DataError(f"{path} is empty", hint="there is nothing to compare")
-    return _Sample(read_frame(path, form, name=str(path)), path.name)
-
-
-def _neighbours(path: Path) -> Iterable[str]:
-    try:
-        return [
-            entry.name
-            for entry in path.parent.iterdir()
-            if entry.is_file() and not entry.name.startswith(".")
-        ]
-    except OSError:
-        return []
-
-
-def _dataset(store: Store, text: str) -> _Sample:
-    from jupyter_mlops.data import versions
-
-    try:
-        version = versions.resolve(store, text)
-    except NotFoundError as error:
-        raise NotFoundError(
-            f"{text!r} is neither a file nor a dataset: {error.message}",
-            hint=error.hint or _HINT,
-            **error.details,
-        ) from None
-    name = f"{version.name}@{version.version[:12]}"
-    return _Sample(versions.load_frame(store, version), name, (str(version.ref),))
-
-
-def _live(store: Store, text: str) -> _Sample:
-    from jupyter_mlops.store.predictions import PredictionLog
-
-    model, _, version = text.removeprefix(LIVE).partition("@")
-    if version and not version.isdigit():
-        raise DataError(
-            f"{text}: {version!r} is not a version number", hint="write live:model or live:model@3"
-        )
-    path = store.settings.state / "predictions.db"
-    hint = f"serve it (jupyter mlops serve {model or 'model'}) and send it requests"
-    if not path.is_file():
-        raise DataError(f"{text}: nothing was served in this project yet", hint=hint)
-    log = PredictionLog(path)
-    try:
-        served = list(log.rows(model, int(version) if version else None))
-    finally:
-        log.close()
-    if not served:
-        raise DataError(f"{text}: no prediction of {model!r} is in the log", hint=hint)
-    deployments = dict.fromkeys(f"deployment/{prediction.deployment}" for prediction in served)
-    return _Sample(_frame(served), text, tuple(deployments))
-
-
-def _frame(served: Iterable[Prediction]) -> pd.DataFrame:
-    """Put the inputs of all requests under each other; a matrix becomes columns ``x0``, ``x1``, ..."""
-    import pandas as pd
-
-    return pd.concat([pd.DataFrame(_columns(prediction)) for prediction in served], ignore_index=True)
-
-
-def _columns(prediction: Prediction) -> dict[str, list[Any]]:
-    inputs = prediction.inputs
-    if len(inputs) != 1:
-        return inputs
-    [values] = inputs.values()
-    if not values or not isinstance(values[0], list):
-        width = len(values) // prediction.rows if prediction.rows else 1
-        if width <= 1:
-            return inputs
-        values = [values[start : start + width] for start in range(0, len(values), width)]
-    return {f"x{place}": list(column) for place, column in enumerate(zip(*values, strict=True))}

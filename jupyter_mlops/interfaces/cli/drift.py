@@ -22,27 +22,64 @@ _STYLES = {"drifted": "bold red", "small change": "yellow", "same": "green", "no
 @click.argument("current")
 @click.option("--columns", metavar="A,B", help="Compare these columns only.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write an HTML report.")
+@click.option(
+    "--time", default="", metavar="COLUMN", help="The column that says when; of live traffic: when it came."
+)
+@click.option("--reference-window", default="", metavar="WINDOW", help="Which rows of the reference count.")
+@click.option("--current-window", default="", metavar="WINDOW", help="Which rows of what is current count.")
+@click.option(
+    "--by", default="", metavar="PERIOD", help="Compare each hour, day, week, month, quarter or year too."
+)
+@click.option(
+    "--binned/--exact", default=None, help="Count in bins, whatever the size; default: from 512 MB on."
+)
+@click.option(
+    "--keep-profile",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.profile",
+    help="Keep what was counted of what is current, to compare with or to merge later.",
+)
 @click.option("--fail-on-drift", is_flag=True, help="Exit with 1 where the data drifted.")
 @json_option
-def command(
+def command(  # noqa: PLR0913, PLR0917 - click passes options by name
     reference: str,
     current: str,
     columns: str | None,
     output: Path | None,
+    time: str,
+    reference_window: str,
+    current_window: str,
+    by: str,
     *,
+    binned: bool | None,
+    keep_profile: Path | None,
     fail_on_drift: bool,
     as_json: bool,
 ) -> int:
     """Compare two samples of data, column by column.
 
-    REFERENCE and CURRENT are each a CSV or Parquet file, a dataset (NAME or NAME@VERSION), or the live traffic of a
-    model (live:NAME).
+    REFERENCE and CURRENT are each a CSV or Parquet file, a folder or pattern of them, a dataset (NAME or
+    NAME@VERSION), the live traffic of a model (live:NAME), or a profile.
+
+    A WINDOW is: last 7 days, 2026-01-01..2026-01-31, and of a reference also: same hour, same weekday, same weekday
+    and hour.
     """
     from jupyter_mlops import settings
+    from jupyter_mlops.interfaces.cli._data_view import progress
     from jupyter_mlops.workflows import watch
 
     chosen = [name.strip() for name in columns.split(",") if name.strip()] if columns else None
-    report = watch.drift(settings.load(), reference, current, columns=chosen, report=output)
+    with progress("comparing", None) as tick:
+        how = watch.How(
+            time=time,
+            reference_window=reference_window,
+            current_window=current_window,
+            by=by,
+            binned=binned,
+            profile=keep_profile,
+            progress=tick,
+        )
+        report = watch.drift(settings.load(), reference, current, columns=chosen, report=output, how=how)
     if as_json:
         emit(report)
     else:
@@ -80,6 +117,9 @@ def _show(report: DriftReport, output: Path | None) -> None:
     screen.print(table)
     screen.print()
     screen.print(escape(report.summary), style="bold", soft_wrap=True)
+    for period in report.over_time:
+        words = f"drifted: {', '.join(period.columns)}" if period.drifted else "no drift"
+        screen.print(escape(f"{period.start}  {period.rows:>9,} rows  {words}"), soft_wrap=True)
     if output is not None:
         screen.print(f"report: {escape(str(output))}", soft_wrap=True)
 

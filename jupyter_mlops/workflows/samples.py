@@ -1,0 +1,291 @@
+"""What a drift report compares: files, folders, dataset versions, live traffic, profiles; read whole, by column or in parts."""
+
+from __future__ import annotations
+
+import glob
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_mlops.errors import DataError, NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    import pandas as pd
+
+    from jupyter_mlops.monitoring.binned import Profile
+    from jupyter_mlops.monitoring.tables import Table
+    from jupyter_mlops.records.serving import Prediction
+    from jupyter_mlops.store.opened import Store
+
+LIVE = "live:"
+PROFILE = ".profile"
+# When an answer was given, where the sample is live traffic.
+TIME = "served_at"
+_PARQUET = ("parquet", "pq")
+_HINT = (
+    "name a CSV or Parquet file, several ('data/*.parquet'), a dataset (name or name@version), or live:model"
+)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A sample under a name: ``files`` with their formats, or a ``traffic`` frame, or a ``profile`` of what was counted."""
+
+    name: str
+    files: tuple[tuple[Path, str], ...] = ()
+    parents: tuple[str, ...] = ()
+    traffic: pd.DataFrame | None = None
+    profile: Profile | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        """How long its files are together."""
+        return sum(path.stat().st_size for path, _ in self.files)
+
+    def frame(self) -> pd.DataFrame:
+        """Read all of it.
+
+        Raises:
+            DataError: when a file isn't what its name says.
+        """
+        import pandas as pd
+
+        from jupyter_mlops.data.frames import read_frame
+
+        if self.traffic is not None:
+            return self.traffic
+        frames = [read_frame(path, form, name=self._called(path)) for path, form in self.files]
+        return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+
+    def table(self, *, keep: bool = False) -> Table:
+        """Make it a sample to compare; a Parquet file is read a column at a time.
+
+        Raises:
+            DataError: when a file isn't what its name says, or has no rows.
+        """
+        from jupyter_mlops.monitoring.tables import table
+
+        if len(self.files) == 1 and self.files[0][1] in _PARQUET:
+            return self._by_column(self.files[0][0], keep=keep)
+        return table(self.frame(), self.name, keep=keep)
+
+    def parts(self, progress: Callable[[int], None]) -> Iterator[pd.DataFrame]:
+        """Read it part by part; ``progress`` is told how many bytes are done.
+
+        Raises:
+            DataError: when a file isn't what its name says.
+        """
+        from jupyter_mlops.data.frames import read_parts
+
+        if self.traffic is not None:
+            yield self.traffic
+        for path, form in self.files:
+            yield from read_parts(path, form, name=self._called(path))
+            progress(path.stat().st_size)
+
+    def _by_column(self, path: Path, *, keep: bool) -> Table:
+        import pyarrow.parquet as pq
+
+        from jupyter_mlops.monitoring.tables import Table
+
+        with self._explained(path):
+            file = pq.ParquetFile(path)
+        schema = file.schema_arrow
+        index = {
+            name for name in (schema.pandas_metadata or {}).get("index_columns", ()) if isinstance(name, str)
+        }
+
+        def read(column: str) -> pd.Series[Any]:
+            with self._explained(path):
+                frame: pd.DataFrame = pq.read_table(path, columns=[column]).to_pandas()
+            return frame.iloc[:, 0]
+
+        columns = [name for name in schema.names if name not in index]
+        return Table(self.name, columns, file.metadata.num_rows, read, keep=keep)
+
+    @contextmanager
+    def _explained(self, path: Path) -> Iterator[None]:
+        import pyarrow as pa
+
+        try:
+            yield
+        except (ValueError, pa.ArrowException, OSError) as error:
+            why = str(error).splitlines()[0] if str(error) else type(error).__name__
+            message = f"{self._called(path)} can't be read as parquet: {why}"
+            raise DataError(message, hint="check the file") from error
+
+    def _called(self, path: Path) -> str:
+        return self.name if self.parents else str(path)
+
+
+def resolve(store: Store, text: str) -> Sample:
+    """Find the sample that ``text`` names; nothing of it is read yet but live traffic and profiles.
+
+    Raises:
+        DataError: when a file is missing, empty or not a table, or there is no traffic.
+        NotFoundError: when there is no such dataset.
+    """
+    if text.startswith(LIVE):
+        return _live(store, text)
+    from jupyter_mlops.monitoring.binned import Profile
+
+    path = Path(text)
+    if path.suffix == PROFILE and (found := [path] if path.is_file() else _matching(text)):
+        return Sample(path.name, profile=reduce(Profile.merge, map(read_profile, found)))
+    if path.is_dir():
+        return _files(
+            text, sorted(each for each in path.rglob("*") if _is_table(each)), f"no table is in {text}"
+        )
+    if path.exists() or _looks_like_a_file(path):
+        if glob.has_magic(text) and not path.exists():
+            return _files(text, _matching(text), f"no file {text}")
+        return _file(path)
+    return _dataset(store, text)
+
+
+def _matching(text: str) -> list[Path]:
+    return sorted(map(Path, glob.glob(text, recursive=True)))  # noqa: PTH207 - the pattern may be absolute
+
+
+def _files(text: str, paths: list[Path], nothing: str) -> Sample:
+    found = [path for path in paths if path.is_file()]
+    if not found:
+        raise DataError(nothing, hint=_HINT)
+    forms = {_form(path) for path in found}
+    return Sample(text, tuple((path, _form(path)) for path in found if forms and path.stat().st_size))
+
+
+def _is_table(path: Path) -> bool:
+    from jupyter_mlops.data.frames import TABLES
+
+    hidden = path.name.startswith((".", "_"))
+    return path.is_file() and not hidden and path.suffix.removeprefix(".").lower() in TABLES
+
+
+def _looks_like_a_file(path: Path) -> bool:
+    from jupyter_mlops.data.frames import TABLES
+
+    return path.suffix.removeprefix(".").lower() in (*TABLES, PROFILE[1:]) or len(path.parts) > 1
+
+
+def _file(path: Path) -> Sample:
+    if not path.is_file():
+        near = NotFoundError.of("file", path.name, _neighbours(path), hint="")
+        raise DataError(f"no file {path}", hint=near.hint if near.details["near"] else _HINT, **near.details)
+    form = _form(path)
+    if path.stat().st_size == 0:
+        raise DataError(f"{path} is empty", hint="there is nothing to compare")
+    return Sample(path.name, ((path, form),))
+
+
+def _form(path: Path) -> str:
+    from jupyter_mlops.data.frames import TABLES
+
+    form = path.suffix.removeprefix(".").lower()
+    if form not in TABLES:
+        raise DataError(f"{path} is not a table", hint=f"a table is one of: {', '.join(TABLES)}")
+    return form
+
+
+def read_profile(path: Path) -> Profile:
+    """Read what was counted of a sample.
+
+    Raises:
+        DataError: when the file is none such.
+    """
+    import msgspec
+
+    from jupyter_mlops.monitoring.binned import Profile
+
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Profile)
+    except (msgspec.DecodeError, OSError) as error:
+        raise DataError(f"{path} is no profile: {error}", hint="write one with --keep-profile") from None
+
+
+def _neighbours(path: Path) -> Iterable[str]:
+    try:
+        return [
+            entry.name
+            for entry in path.parent.iterdir()
+            if entry.is_file() and not entry.name.startswith(".")
+        ]
+    except OSError:
+        return []
+
+
+def _dataset(store: Store, text: str) -> Sample:
+    from jupyter_mlops.data import contents, folders, versions
+
+    try:
+        version = versions.resolve(store, text)
+    except NotFoundError as error:
+        raise NotFoundError(
+            f"{text!r} is neither a file nor a dataset: {error.message}",
+            hint=error.hint or _HINT,
+            **error.details,
+        ) from None
+    name = f"{version.name}@{version.version[:12]}"
+    if version.rows is None:
+        raise DataError(f"{name} is no table", hint="check it out and compare its files")
+    digests = [version.version]
+    if version.content == "folder":
+        manifest = folders.read_manifest(store.objects, version.version)
+        digests = [entry.sha256 for path, entry in manifest.files.items() if contents.is_part(path)]
+    for digest in digests:
+        store.objects.verify(digest)
+    paths = tuple((store.objects.path(digest), version.format) for digest in digests)
+    return Sample(name, paths, (str(version.ref),))
+
+
+def _live(store: Store, text: str) -> Sample:
+    from jupyter_mlops.store.predictions import PredictionLog
+
+    model, _, version = text.removeprefix(LIVE).partition("@")
+    if version and not version.isdigit():
+        raise DataError(
+            f"{text}: {version!r} is not a version number", hint="write live:model or live:model@3"
+        )
+    path = store.settings.state / "predictions.db"
+    hint = f"serve it (jupyter mlops serve {model or 'model'}) and send it requests"
+    if not path.is_file():
+        raise DataError(f"{text}: nothing was served in this project yet", hint=hint)
+    log = PredictionLog(path)
+    try:
+        served = list(log.rows(model, int(version) if version else None))
+    finally:
+        log.close()
+    if not served:
+        raise DataError(f"{text}: no prediction of {model!r} is in the log", hint=hint)
+    deployments = dict.fromkeys(f"deployment/{prediction.deployment}" for prediction in served)
+    return Sample(text, parents=tuple(deployments), traffic=_traffic(served))
+
+
+def _traffic(served: Iterable[Prediction]) -> pd.DataFrame:
+    """Put the inputs of all requests under each other, with when they came; a matrix becomes columns ``x0``, ``x1``, ..."""
+    import pandas as pd
+
+    frames = []
+    for prediction in served:
+        inputs = pd.DataFrame(_columns(prediction))
+        if TIME not in inputs.columns:
+            inputs[TIME] = prediction.created_at
+        frames.append(inputs)
+    return pd.concat(frames, ignore_index=True)
+
+
+def _columns(prediction: Prediction) -> dict[str, list[Any]]:
+    inputs = prediction.inputs
+    if len(inputs) != 1:
+        return inputs
+    [values] = inputs.values()
+    if not values or not isinstance(values[0], list):
+        width = len(values) // prediction.rows if prediction.rows else 1
+        if width <= 1:
+            return inputs
+        values = [values[start : start + width] for start in range(0, len(values), width)]
+    return {f"x{place}": list(column) for place, column in enumerate(zip(*values, strict=True))}
