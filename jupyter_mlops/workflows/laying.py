@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.errors import DataError, IntegrityError, NotFoundError, UsageError
+from jupyter_mlops.execution.reads import FileDigests
 from jupyter_mlops.records.reproduction import Change
 from jupyter_mlops.store.files import copy_hashing, hash_file
 
@@ -157,10 +159,12 @@ def _use_given(store: Store, found: Inputs, path: str, file: Path, target: Path)
             f"{path} is an absolute path: the notebook reads it where it is", hint="put the file there"
         )
     try:
-        with file.open("rb") as stream, target.open("wb") as copy:
-            actual = copy_hashing(stream, copy)
-    except OSError as error:
-        raise DataError(f"{file} can't be read: {error.strerror}", hint="check --input") from None
+        _copy(file, target)
+    except (OSError, shutil.Error) as error:
+        raise DataError(f"{file} can't be read: {error}", hint="check --input") from None
+    if target.is_dir():
+        return [_changed(path, found.files.get(path, ""), "", f"{file} stands for it")]
+    actual = hash_file(target)
     digest = found.files.get(path, "")
     if actual == digest:
         return []
@@ -182,19 +186,28 @@ def _use_absolute(origin: Origin, found: Inputs, path: str) -> list[Change]:
 
 
 def _from_project(store: Store, origin: Origin, found: Inputs, path: str, target: Path) -> str:
-    """Take a file that wasn't kept from the project's own folder, where it still is as it was."""
-    source = (store.settings.root / origin.run.notebook).parent / path
-    if source.is_file():
-        with source.open("rb") as stream, target.open("wb") as copy:
-            actual = copy_hashing(stream, copy)
-        if actual == _recorded(origin, path):
-            return f"{path} was not kept ({found.missing[path]}); it was taken from {source}, where it is as it was"
-        target.unlink()
+    """Take what wasn't kept from the project's own folder, where it still is as it was."""
+    beside = (store.settings.root / origin.run.notebook).parent
+    source = beside / path
+    # A folder's digest is one of names, sizes and times.
+    if FileDigests(beside).digest(path) == _recorded(origin, path):
+        _copy(source, target)
+        return (
+            f"{path} was not kept ({found.missing[path]}); it was taken from {source}, where it is as it was"
+        )
     state = "is not as it was" if source.exists() else "is gone"
     raise DataError(
-        f"input {path} of stage {found.stages[path]} was not kept: {found.missing[path]}; in {source.parent} it {state}",
-        hint=f"give the file: --input {path}=FILE",
+        f"input {path} of stage {found.stages[path]} was not kept: {found.missing[path]}; in {beside} it {state}",
+        hint=f"give it: --input {path}=PATH",
     )
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, dirs_exist_ok=True)
+        return
+    with source.open("rb") as stream, target.open("wb") as copy:
+        copy_hashing(stream, copy)
 
 
 def _recorded(origin: Origin, path: str) -> str:

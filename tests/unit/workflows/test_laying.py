@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_mlops.errors import DataError, IntegrityError, UsageError
+from jupyter_mlops.execution.reads import FileDigests
 from jupyter_mlops.records.run import StageExecution
 from jupyter_mlops.settings import Settings
 from jupyter_mlops.store.opened import open_store
@@ -80,6 +81,22 @@ def test_what_was_not_kept_is_taken_where_it_is_as_it_was_or_asked_for(store, tm
         DataError, match=r"big.bin of stage load was not kept: it has 2,000 MB.* is not as it was"
     ):
         lay(store, tmp_path, {}, missing=why, reads=reads)
+
+
+def test_a_folder_that_was_not_kept_is_taken_whole_or_given(store, tmp_path):
+    scans = store.settings.root / "scans"
+    scans.mkdir(parents=True)
+    (scans / "a.txt").write_text("a")
+    why, reads = {"scans": "it is large"}, {"scans": str(FileDigests(store.settings.root).digest("scans"))}
+    laid = lay(store, tmp_path, {}, missing=why, reads=reads)
+    assert (laid.notebook.parent / "scans" / "a.txt").read_text() == "a"
+    (scans / "a.txt").write_text("other")
+    (tmp_path / "again").rename(tmp_path / "before")
+    with pytest.raises(DataError, match="--input scans=PATH"):
+        lay(store, tmp_path, {}, missing=why, reads=reads)
+    (tmp_path / "again").rename(tmp_path / "before-that")
+    (change,) = lay(store, tmp_path, {}, missing=why, reads=reads, given={"scans": scans}).changes
+    assert (change.name, change.what) == ("scans", f"{scans} stands for it")
 
 
 def test_a_given_file_takes_the_place_of_the_recorded_one(store, tmp_path):
