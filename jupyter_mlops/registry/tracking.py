@@ -159,6 +159,8 @@ def opened(uri: str) -> Any:
 def load_mlflow() -> Any:
     """Import MLflow without its telemetry and without its warnings about itself."""
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    # Where a server is the mirror, it would say so on stdout, which is for results.
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     with quiet():
         import mlflow
 

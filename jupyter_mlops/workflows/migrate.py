@@ -159,7 +159,8 @@ class _Contents:
 
     def copy(self, watch: Watch) -> None:
         """Copy what isn't there yet, with its signatures."""
-        self._keep_unpacked()
+        if not self.moved:
+            self._keep_unpacked()
         there, sizes = self._to.digests(), self._from.digests()
         missing = [digest for digest in sizes if digest not in there]
         with watch("copying contents", sum(sizes[digest] for digest in missing), True) as tick:
