@@ -28,6 +28,7 @@ from jupyter_mlops.pipeline.state.facet import Start, start_of
 from jupyter_mlops.pipeline.state.process import ProcessState
 from jupyter_mlops.pipeline.storage import Product, read_header
 from jupyter_mlops.pipeline.values import read_values
+from jupyter_mlops.settings import ROOT_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -269,7 +270,7 @@ def _header(stage: _Stage, **found: Any) -> Header:
         metrics=json.loads(json.dumps(recording.metrics, default=float)),
         curves={name: tuple(points) for name, points in recording.curves.items()},
         reads=dict(recording.reads),
-        loaded=loaded_beside(recording.root),
+        loaded=loaded_beside(recording.root, os.environ.get(ROOT_VARIABLE, "")),
         opened=opened.only_read(recording.root),
         **found,
     )

@@ -195,7 +195,9 @@ class _Hook(importlib.abc.MetaPathFinder):
             spec: ModuleSpec | None = find(fullname, path, target) if find is not None else None
             if spec is not None:
                 facets = self._waiting.pop(fullname, [])
-                if spec.loader is not None and (facets or is_local_file(spec.origin, self._root)):
+                # What is built into Python has a word for a place, no file: it is nobody's own.
+                is_own = spec.has_location and is_local_file(spec.origin, self._root)
+                if spec.loader is not None and (facets or is_own):
                     is_printed = partial(self._is_printed, fullname)
                     _call_after(spec.loader, partial(self._imported, fullname, facets), is_printed)
                 return spec

@@ -22,3 +22,19 @@ def test_only_modules_beside_the_notebook_count(tmp_path: Path, monkeypatch: pyt
     for name in ("beside_one", "beside_pack", "beside_installed"):
         monkeypatch.setitem(sys.modules, name, importlib.import_module(name))
     assert loaded_beside(str(folder)) == ("beside_one.py", "beside_pack/__init__.py")
+
+
+def test_modules_of_the_project_count_where_it_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = tmp_path.resolve() / "project"
+    for name in ("project/src/of_project.py", "project/notebooks/beside_two.py", "outside.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("K = 1\n")
+    for place in ("project/src", "project/notebooks", ""):
+        monkeypatch.syspath_prepend(str(tmp_path / place))
+    for name in ("of_project", "beside_two", "outside"):
+        monkeypatch.setitem(sys.modules, name, importlib.import_module(name))
+    notebooks = str(project / "notebooks")
+    assert loaded_beside(notebooks) == ("beside_two.py",)
+    assert loaded_beside(notebooks, str(project)) == ("../src/of_project.py", "beside_two.py")
