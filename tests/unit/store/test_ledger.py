@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -227,30 +226,31 @@ def test_a_miss_names_what_is_near(ledger: Ledger, ref: str, hint: str) -> None:
 WRITER = """
 import sys
 from jupyter_mlops.errors import IntegrityError
-from jupyter_mlops.records.serving import Deployment
+from jupyter_mlops.records.dataset import DatasetVersion
 from jupyter_mlops.store.ledger import Ledger
 
-def deployment(number, address="a"):
-    return Deployment(deployment_id=number, model="m", version=1, bundle="b", address=address)
+def dataset(name, number, source="s"):
+    return DatasetVersion(name=name, version=str(number), source=source, format="csv", size_bytes=1)
 
-def next_free(me):
+def after(records, name):
+    newest = records.find("dataset", name, limit=1)
+    return int(newest[0].version) + 1 if newest else 0
+
+def next_free():
     while True:
-        with ledger.reading() as open_:
-            number = sum(one.deployment_id.startswith("number-") for one in open_.find("deployment")) + 1
         try:
-            return ledger.append(deployment(f"number-{number}", me))
+            return ledger.append(dataset("number", after(ledger, "number"), me))
         except IntegrityError:
             pass
 
 ledger, me, writes = Ledger(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 sys.stdin.readline()
 for number in range(writes):
-    ledger.append(deployment(f"own-{me}-{number}"), deployment(f"all-{number}"))
-    print(ledger.append_new(deployment(f"first-{number}", me)).address)
-    next_free(me)
+    ledger.append(dataset(f"own{me}", number), dataset("all", number))
+    print(ledger.append_new(dataset("first", number, me)).source)
+    next_free()
     with ledger.writing() as open_:
-        counted = sum(one.deployment_id.startswith("counted-") for one in open_.find("deployment"))
-        open_.append(deployment(f"counted-{counted}", me))
+        open_.append(dataset("counted", after(open_, "counted"), me))
 """
 
 
@@ -272,21 +272,21 @@ def test_eight_processes_write_at_once_to_a_new_database(store_url: str) -> None
         writer.stdin.flush()
     said = [writer.communicate() for writer in writers]
     assert [errors for _, errors in said] == [""] * 8
-    found = [one for one in Ledger(store_url).find("deployment") if isinstance(one, Deployment)]
-    kinds = Counter(one.deployment_id.partition("-")[0] for one in found)
-    assert kinds == {
-        "own": 8 * WRITES,
-        "all": WRITES,
-        "first": WRITES,
-        "number": 8 * WRITES,
-        "counted": 8 * WRITES,
-    }
-    # Whoever came first was seen by all, and no number was given twice or left out.
+    found = Ledger(store_url).find("dataset")[::-1]
+    numbers: dict[str, list[int]] = {}
+    for one in found:
+        numbers.setdefault(one.ref.name, []).append(int(one.ref.version))
+    for number in range(8):
+        assert numbers.pop(f"own{number}") == list(range(WRITES))
+    # Whoever came first was seen by all; no number was given twice, or left out, or out of turn.
     assert len({answers for answers, _ in said}) == 1
-    numbers = sorted(int(one.deployment_id[7:]) for one in found if one.deployment_id.startswith("number-"))
-    assert numbers == list(range(1, 8 * WRITES + 1))
-    counted = [int(one.deployment_id[8:]) for one in found if one.deployment_id.startswith("counted-")]
-    assert counted == list(range(8 * WRITES))[::-1]
+    assert {name: sorted(given) for name, given in numbers.items()} == {
+        "all": list(range(WRITES)),
+        "first": list(range(WRITES)),
+        "number": list(range(8 * WRITES)),
+        "counted": list(range(8 * WRITES)),
+    }
+    assert numbers["counted"] == numbers["number"] == list(range(8 * WRITES))
 
 
 def test_both_ways_to_a_sqlite_file_find_the_same(sqlite_ledger: Ledger) -> None:
