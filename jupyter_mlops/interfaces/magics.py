@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +62,21 @@ def _about_a_model(line: str, cell: str) -> None:
 
     tag = tags.parse_arguments(line)  # only a gate, a card, or a mistake, comes this way
     if tag.kind == "card":
-        from jupyter_mlops.notebook import card_text
-
-        display(Markdown(card_text.shown(cell)))
+        _card(tag.name, cell)
     else:
         _gate(tag.name, tags.conditions(cell))
+
+
+def _card(model: str, cell: str) -> None:
+    from jupyter_mlops import settings
+    from jupyter_mlops.errors import DeniedError
+    from jupyter_mlops.notebook import card_text
+    from jupyter_mlops.workflows.card import describe
+
+    display(Markdown(card_text.shown(cell)))
+    # Whoever may only read may read the card as well.
+    with suppress(DeniedError):
+        describe(settings.load(), model, cell)
 
 
 def _gate(model: str, conditions: tuple[str, ...]) -> None:

@@ -6,6 +6,7 @@ from jupyter_mlops.errors import UsageError
 from jupyter_mlops.records.access import Approval, Grant, Rule, Token
 from jupyter_mlops.records.base import Record, canonical_json, from_json
 from jupyter_mlops.records.dataset import Collection, DatasetVersion
+from jupyter_mlops.records.description import Description
 from jupyter_mlops.records.drift import DriftReport
 from jupyter_mlops.records.evaluation import Evaluation
 from jupyter_mlops.records.model import ModelVersion, Promotion, Retirement
@@ -21,6 +22,7 @@ KINDS: dict[str, type[Record]] = {
     "collection": Collection,
     "dataset": DatasetVersion,
     "deployment": Deployment,
+    "description": Description,
     "drift": DriftReport,
     "evaluation": Evaluation,
     "grant": Grant,

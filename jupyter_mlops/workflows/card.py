@@ -13,6 +13,7 @@ from jupyter_mlops.governance.model_card.record import Card, Event, Vote
 from jupyter_mlops.records.access import Approval
 from jupyter_mlops.records.base import from_json
 from jupyter_mlops.records.dataset import DatasetVersion
+from jupyter_mlops.records.description import Description
 from jupyter_mlops.records.evaluation import Evaluation
 from jupyter_mlops.records.model import Manifest, ModelVersion, Promotion, Retirement
 from jupyter_mlops.records.run import Environment, Run
@@ -21,6 +22,7 @@ from jupyter_mlops.store import access, stamp
 from jupyter_mlops.store.bundles import signed_text
 from jupyter_mlops.store.opened import open_store
 from jupyter_mlops.workflows import history, models
+from jupyter_mlops.workflows.acting import acting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -61,7 +63,7 @@ def card(settings: Settings, text: str, *, clock: Callable[[], str] = stamp.now)
         retired=_retired(made),
         run=run,
         text=written,
-        text_run=written_in,
+        text_from=written_in,
         datasets=_datasets(store, model.datasets),
         test=next(iter(_datasets(store, (model.test.dataset,))), None) if model.test else None,
         manifest=stored.manifest,
@@ -144,32 +146,69 @@ def _size(store: Store, manifest: Manifest) -> int | None:
 
 
 def _text(store: Store, model: ModelVersion, run: Run | None) -> tuple[CardText | None, str]:
-    """Return what the notebook said about the model in the newest run that gave this version, and that run's id.
-
-    A later run in which the stage was unchanged gives the same version: what was written since is about it too.
-    """
+    """Return what was said about the model, and where: the run whose notebook says it, or who said it by hand."""
     from jupyter_mlops.notebook import card_text, cells
 
-    made_by = [ref for ref in (run.parents if run else ()) if ref.startswith("stage/")]
-    ending = f".{model.stage}@{model.run_id}"
-    later = [
-        record
-        for ref in made_by
-        if f"{ending}." in f"{ref}."
-        for record in store.ledger.children(ref, "run")
-        if isinstance(record, Run) and record.status == "succeeded"
-    ]
-    runs = sorted([*later, *([run] if run else [])], key=lambda each: each.created_at, reverse=True)
-    for each in dict.fromkeys(each.run_id for each in runs):
-        found = next(one for one in runs if one.run_id == each)
+    for each in _runs_of(store, model, run):
         try:
-            notebook = cells.parse(store.objects.read(found.notebook_digest), found.notebook)
+            notebook = cells.parse(store.objects.read(each.notebook_digest), each.notebook)
         except MlopsError:
             continue
         # A newer notebook without a card takes back what an older one said.
         text = card_text.of_notebook(notebook, model.name)
-        return text, found.run_id if text else ""
-    return None, ""
+        return text, f"run {each.run_id}" if text else ""
+    said = None if run else _description(store, model)
+    return (card_text.parse(said.text), f"{said.author}, {said.created_at}") if said else (None, "")
+
+
+def _runs_of(store: Store, model: ModelVersion, run: Run | None) -> list[Run]:
+    """Return the runs that gave this version, the newest first.
+
+    A later run in which the stage was unchanged gives the same version: what was written since is about it too.
+    """
+    ending = f".{model.stage}@{model.run_id}"
+    later = [
+        record
+        for ref in (run.parents if run else ())
+        if ref.startswith("stage/") and f"{ending}." in f"{ref}."
+        for record in store.ledger.children(ref, "run")
+        if isinstance(record, Run) and record.status == "succeeded"
+    ]
+    known = {each.run_id: each for each in [*later, *([run] if run else [])]}
+    return sorted(known.values(), key=lambda each: each.created_at, reverse=True)
+
+
+def _description(store: Store, model: ModelVersion) -> Description | None:
+    """Return the newest words about the model before the version after this one was registered."""
+    later = [
+        record.created_at
+        for record in store.ledger.find("model", model.name)
+        if isinstance(record, ModelVersion) and record.version > model.version
+    ]
+    said = [
+        record
+        for record in store.ledger.find("description", model.name)
+        if isinstance(record, Description) and not (later and record.created_at >= min(later))
+    ]
+    return said[0] if said else None
+
+
+def describe(settings: Settings, name: str, text: str, *, clock: Callable[[], str] = stamp.now) -> None:
+    """Record what a card cell that was run by hand says of a model; the same words again change nothing.
+
+    In a folder that no project has left anything in yet there is nothing to describe, and nothing is made.
+
+    Raises:
+        DeniedError: when a rule says no.
+    """
+    if not settings.state.is_dir():
+        return
+    ledger = open_store(settings).ledger
+    before = ledger.find("description", name, limit=1)
+    if before and isinstance(before[0], Description) and before[0].text == text:
+        return
+    with acting(settings, "model.log", f"model/{name}", what="the text of its card"):
+        ledger.append(Description(name=name, text=text, created_at=clock(), author=stamp.author()))
 
 
 def _votes(store: Store, model: ModelVersion) -> tuple[Vote, ...]:

@@ -192,7 +192,7 @@ def _record(card: Card) -> Table:
             ("Signature", f"of the key {card.signed_by}, verified" if card.signed_by else NOT_RECORDED),
             ("Notebook, SHA-256", run.notebook_digest if run and run.notebook_digest else NOT_RECORDED),
             ("Environment, SHA-256", (run.environment if run else card.model.environment) or NOT_RECORDED),
-            ("Text of this card from run", card.text_run or NOT_RECORDED),
+            ("Uses and limits from", card.text_from or NOT_RECORDED),
         ]
     )
 

@@ -55,7 +55,7 @@ class Card(Value, frozen=True, kw_only=True):
     retired: str = ""
     run: Run | None = None
     text: CardText | None = None
-    text_run: str = ""
+    text_from: str = ""
     datasets: tuple[DatasetVersion, ...] = ()
     test: DatasetVersion | None = None
     manifest: Manifest | None = None

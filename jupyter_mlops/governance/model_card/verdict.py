@@ -102,7 +102,7 @@ def _cautions(card: Card) -> Iterator[str]:
         yield "It was judged without test rows."
     commit = card.run.commit if card.run else card.model.commit
     if commit is None:
-        yield "Its code is under no git commit; the notebook itself is on record."
+        yield "Its code is under no git commit" + ("; the notebook itself is on record." if card.run else ".")
     elif commit.dirty:
         yield f"Its code differs from git commit {commit.sha[:12]}: the folder had changes that weren't committed."
     if card.run is None:

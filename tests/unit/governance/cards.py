@@ -127,7 +127,7 @@ def full(text: str = "x") -> Card:
         votes=(Vote(at=AT, author=text, approved=True, reason=text),),
         run=run,
         text=card_text.parse(f"{text}\n\n## Limits\n\n{text}"),
-        text_run="r1",
+        text_from="run r1",
         datasets=(dataset("orders", "c" * 64, text),),
         test=dataset("churn-test", "d" * 64, text),
         manifest=manifest(text),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -75,7 +76,7 @@ def found(text: str = "churn") -> Any:
 def test_what_a_run_recorded_is_on_the_card(version: ModelVersion, store: Store) -> None:
     shown = found()
     assert (shown.title, shown.at, shown.task) == ("churn/1", at(59), "classification")
-    assert shown.run.run_id == shown.text_run == "r1"
+    assert (shown.run.run_id, shown.text_from) == ("r1", "run r1")
     assert shown.text.sections[0].text == "As it was."
     assert shown.environment.packages == {"numpy": "2.4.6"}
     assert shown.size_bytes > 0
@@ -99,9 +100,30 @@ def test_the_text_is_that_of_the_newest_run_that_gave_the_version(
         type(failed)(**{**{f: getattr(failed, f) for f in failed.__struct_fields__}, "status": "failed"}),
     )
     shown = found()
-    assert (shown.text.sections[0].text, shown.text_run) == ("Written since.", "r2")
+    assert (shown.text.sections[0].text, shown.text_from) == ("Written since.", "run r2")
     store.ledger.append(run(store, "r5", 11, "x = 1", parents=(stage,)))
     assert found().text is None
+
+
+def test_a_version_registered_by_hand_has_the_words_of_its_time(version: ModelVersion, store: Store) -> None:
+    def by_hand(number: int, minute: int) -> ModelVersion:
+        return ModelVersion(
+            name="lent", version=number, bundle="b" * 64, signature=version.signature, created_at=at(minute)
+        )
+
+    store.ledger.append(by_hand(1, 2), by_hand(2, 6), by_hand(3, 20))
+    for minute, words in ((1, "first"), (4, "second"), (7, "third"), (8, "third"), (30, "last")):
+        card.describe(load(), "lent", f"{words}\n", clock=partial(at, minute))
+    texts = [found(f"lent/{number}").text.sections[0].text for number in (1, 2, 3)]
+    assert texts == ["second", "third", "last"]
+    assert len(store.ledger.find("description", "lent")) == 4
+    log = [(line.action, line.subject) for line in store.audit.events()]
+    assert log[0] == ("model.log", "model/lent")
+
+
+def test_nothing_is_made_where_there_is_no_project_yet(workspace: Path) -> None:
+    card.describe(load(), "churn", "For calls.")
+    assert not (workspace / ".mlops").exists()
 
 
 def test_everybodys_newest_word_about_this_bundle_counts(version: ModelVersion, store: Store) -> None:
