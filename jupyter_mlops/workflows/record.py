@@ -41,11 +41,22 @@ def dataset(name: str, source: Any, *, query: str = "", derived_from: Sequence[s
         parents = [f"dataset/{each.name}@{each.version}" for each in met]
     else:
         parents = [str(versions.resolve(store, text).ref) for text in derived_from]
+    listed = _listed(session, source)
     version = data.add(settings, name, source, query=query, parents=parents)
     path = versions.checkout(store, version, file_name=sources.own_name(source, query))
     session.datasets.append(NamedVersion(name=name, version=version.version))
-    session.reads |= versions.reads_of(store, version, source)
+    session.reads |= {**versions.reads_of(store, version, source), **listed}
     return path
+
+
+def _listed(session: Session, source: Any) -> dict[str, str]:
+    """Return the digest of what a folder lists, so that a file more in it counts as a change; of others nothing."""
+    if not isinstance(source, str | os.PathLike) or not Path(source).is_dir():
+        return {}
+    from jupyter_mlops.execution.reads import FileDigests
+
+    # Where there are too many files for it, none is on record, which no folder has: the stage runs each time.
+    return {os.fspath(source): FileDigests(Path(session.root)).digest(os.fspath(source)) or ""}
 
 
 def log_metrics(metrics: Mapping[str, float], step: int | None = None) -> None:

@@ -65,3 +65,6 @@ def test_folders_queries_and_frames_are_linked_and_run_again_when_they_change(wo
     assert statuses(changed) == dict.fromkeys(("files", "orders", "table"), "executed")
     assert changed.metrics == {"total": 9}
     assert ledger.get("dataset/images") != images
+
+    (workspace / "images" / "b.png").write_bytes(b"b")
+    assert run(notebook).metrics == {"total": 10}
