@@ -7,6 +7,7 @@ hangs on is checked, so that nobody's rewriting is ever signed for.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from jupyter_mlops.records.audit import GENESIS, AuditEvent, Checkpoint
 from jupyter_mlops.records.base import canonical_json, from_json
 from jupyter_mlops.store import stamp
 from jupyter_mlops.store.audit_rows import AuditRows
-from jupyter_mlops.store.files import file_lock, write_atomic
+from jupyter_mlops.store.files import file_lock, replacing
 from jupyter_mlops.store.keys import verify
 
 if TYPE_CHECKING:
@@ -191,7 +192,11 @@ class AuditLog:
         checkpoint = Checkpoint(seq=event.seq, hash=digest, at=event.at, key=event.key)
         signature = self.keys.sign(audit.checkpoint_part(checkpoint)).hex()
         signed = msgspec.structs.replace(checkpoint, signature=signature)
-        write_atomic(self.checkpoint_file, canonical_json(signed) + b"\n")
+        with replacing(self.checkpoint_file, durable=False) as target:
+            target.write(canonical_json(signed) + b"\n")
+            # Its content only: should power fail before its name is there, the one before it fits as well.
+            target.flush()
+            os.fsync(target.fileno())
 
 
 def read_checkpoint(path: Path) -> Checkpoint:

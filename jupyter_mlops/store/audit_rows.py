@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,6 +55,16 @@ class AuditRows:
         with closing(self._ready(self._file)) as connection:
             yield lambda sql, values=(): iter(connection.execute(sql, values))
             connection.execute("COMMIT")
+
+    @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """Keep a SQLite file open: else each transaction, the last to close it, moves its write-ahead log at once."""
+        with ExitStack() as stack:
+            if self._file is not None and self._file.exists():
+                with suppress(sqlite3.Error):  # whoever writes to it says what is wrong with it
+                    connection = stack.enter_context(closing(_connect(self._file, "rw")))
+                    connection.execute("SELECT 1 FROM audit LIMIT 1").fetchall()
+            yield
 
     @contextmanager
     def reading(self) -> Iterator[Execute | None]:

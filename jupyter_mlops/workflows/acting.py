@@ -48,7 +48,13 @@ def acting(
         IntegrityError: when the audit log was tampered with; nothing was done then.
     """
     store = open_store(settings)
-    actor = allow(settings, action, subject, reason=reason, **details)
+    with store.audit.rows.kept_open(), _recorded(store, action, subject, reason, details) as act:
+        yield act
+
+
+@contextmanager
+def _recorded(store: Store, action: str, subject: str, reason: str, details: dict[str, Any]) -> Iterator[Act]:
+    actor = _allow(store, action, subject, reason, details)
     said: dict[str, Any] = {"actor": actor, "action": action, "reason": _text(reason)}
     intent = store.audit.append("intent", subject=_text(subject), details=_plain(details), **said)
     act = Act(subject=subject)
@@ -76,7 +82,10 @@ def allow(settings: Settings, action: str, subject: str = "", *, reason: str = "
     Raises:
         DeniedError: when they may not; that it was tried is on record.
     """
-    store = open_store(settings)
+    return _allow(open_store(settings), action, subject, reason, details)
+
+
+def _allow(store: Store, action: str, subject: str, reason: str, details: dict[str, Any]) -> str:
     said: dict[str, Any] = {"action": action, "subject": _text(subject), "details": _plain(details)}
     try:
         actor = access.identify(store.ledger)
