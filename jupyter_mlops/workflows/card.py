@@ -18,6 +18,7 @@ from jupyter_mlops.records.evaluation import Evaluation
 from jupyter_mlops.records.model import Manifest, ModelVersion, Promotion, Retirement
 from jupyter_mlops.records.run import Environment, Run
 from jupyter_mlops.records.serving import Deployment
+from jupyter_mlops.registry.standing import ALIASES, CHAMPION
 from jupyter_mlops.store import access, stamp
 from jupyter_mlops.store.bundles import signed_text
 from jupyter_mlops.store.opened import open_store
@@ -25,7 +26,7 @@ from jupyter_mlops.workflows import history, models
 from jupyter_mlops.workflows.acting import acting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from jupyter_mlops.governance.model_card.record import Tone
     from jupyter_mlops.notebook.card_text import CardText
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from jupyter_mlops.store.opened import Store
 
 Form = Literal["md", "html", "cyclonedx"]
-CHAMPION = "champion"
 _R = TypeVar("_R", bound="Record")
 
 
@@ -56,7 +56,7 @@ def card(settings: Settings, text: str, *, clock: Callable[[], str] = stamp.now)
         lineage=history.lineage(settings, str(model.ref)),
         aliases=view.aliases,
         evaluations=view.evaluations,
-        events=tuple(_events(model, made)),
+        events=tuple(_events(store, model, made)),
         votes=_votes(store, model),
         approvals_needed=_needed(store, model),
         override=_override(model, made) if CHAMPION in view.aliases else None,
@@ -248,14 +248,21 @@ def _retired(made: list[Record]) -> str:
     return ", ".join(dict.fromkeys(record.reason or record.cause for record in causes))
 
 
-def _events(model: ModelVersion, made: list[Record]) -> Iterable[Event]:
-    """Yield what was decided about the version and done with it, oldest first."""
+def _events(store: Store, model: ModelVersion, made: list[Record]) -> list[Event]:
+    """Return what was decided about the version and done with it, oldest first."""
     stage = f" by stage {model.stage} of run {model.run_id}" if model.run_id else " by hand"
-    yield Event(at=model.created_at, author=model.author, what=f"registered{stage}")
-    for record in made:
-        event = _event(model, record)
-        if event is not None:
-            yield event
+    first = Event(at=model.created_at, author=model.author, what=f"registered{stage}")
+    found = [event for record in made if (event := _event(model, record)) is not None]
+    return [first, *sorted([*found, *_replaced(store, model)], key=lambda event: event.at)]
+
+
+def _replaced(store: Store, model: ModelVersion) -> Iterator[Event]:
+    """Yield the promotions of other versions that took an alias from this one."""
+    for alias in ALIASES:
+        for record in store.ledger.find("promotion", f"{model.name}.{alias}"):
+            if isinstance(record, Promotion) and record.previous == model.version != record.version:
+                what = f"replaced as {alias} by {model.name}/{record.version}"
+                yield Event(at=record.created_at, author=record.author, what=what, reason=record.reason)
 
 
 def _event(model: ModelVersion, record: Record) -> Event | None:

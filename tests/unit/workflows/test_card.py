@@ -163,6 +163,21 @@ def test_an_override_stands_until_the_next_promotion(version: ModelVersion, stor
         Retirement(name="churn", version=1, cause="superseded", parents=(str(version.ref),), created_at=at(5))
     )
     assert found().retired == "superseded"
+    store.ledger.append(
+        Promotion(
+            name="churn",
+            version=2,
+            alias="champion",
+            previous=1,
+            authority="ledger",
+            created_at=at(6),
+            author="eva",
+        )
+    )
+    assert (found("churn/1").events[-1].what, found("churn/1").aliases) == (
+        "replaced as champion by churn/2",
+        (),
+    )
 
 
 def test_a_bundle_that_is_not_what_was_recorded_is_told(version: ModelVersion, store: Store) -> None:
