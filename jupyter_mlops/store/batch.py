@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import uuid
+from itertools import count
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.store.copying import copy_file, read_whole, silent, sync_all, told
@@ -52,6 +53,7 @@ class Batch:
         self._pending: dict[str, Path] = {}
         self._bytes = 0
         self._seen: dict[str, int] = {}
+        self._name, self._numbers = uuid.uuid4().hex, count()
 
     def put_bytes(self, data: bytes) -> str:
         """Take ``data``; return its SHA-256 as hex.
@@ -93,14 +95,10 @@ class Batch:
         Raises:
             StorageError: when there is no room for it.
         """
-        pending, self._pending, self._bytes = self._pending, {}, 0
-        try:
-            if pending:
-                with told(self._folder.path):
-                    self._place(pending)
-        finally:
-            for path in pending.values():
-                path.unlink(missing_ok=True)
+        if self._pending:
+            with told(self._folder.path):
+                self._place(self._pending)
+            self._pending, self._bytes = {}, 0
         seen, self._seen = self._seen, {}
         if self._publish and seen:
             self._publish(seen, self._progress)
@@ -128,14 +126,16 @@ class Batch:
         if not together:
             for path in pending.values():
                 sync_file(path)
-        places = {digest: self._folder.make_place(digest) for digest in pending}
+        # One of each folder's contents makes it for all of them.
+        for digest in {digest[:2]: digest for digest in pending}.values():
+            self._folder.make_place(digest)
         for digest, path in pending.items():
-            path.rename(places[digest])
+            path.rename(self._folder.place(digest))
         if not (together and sync_all(self._folder.path)):
-            self._folder.sync_names(places.values())
+            self._folder.sync_names(map(self._folder.place, pending))
 
     def _written(self, data: bytes) -> Path:
-        path = self._folder.incoming / uuid.uuid4().hex
+        path = self._folder.incoming / f"{self._name}-{next(self._numbers)}"
         try:
             descriptor = os.open(path, _NEW, READ_ONLY)
         except FileNotFoundError:
