@@ -53,6 +53,8 @@ def main() -> None:
         title("7  Are the people of 2018 still like those of 2015?")
         REPORT.parent.mkdir(exist_ok=True)
         mlops("drift", "census-training", f"live:{MODEL}", "-o", str(REPORT))
+    title("8  MLflow shows the same")
+    mlops("models", "sync")
     farewell(time.perf_counter() - started, prediction)
 
 

@@ -4,7 +4,8 @@ from html.parser import HTMLParser
 
 from jupyter_mlops.pipeline.render import run_page
 from jupyter_mlops.records.pipeline import Pipeline, Stage
-from jupyter_mlops.records.run import Commit, NamedVersion, Run, StageError, StageRun
+from jupyter_mlops.records.provenance import Commit
+from jupyter_mlops.records.run import NamedVersion, Run, StageError, StageRun
 
 EVIL = '<script>alert("x")</script>'
 PIPELINE = Pipeline(
