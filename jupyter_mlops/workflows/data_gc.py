@@ -95,6 +95,8 @@ def collect(
         )
     going = {digest: size for digest, size in there.items() if digest not in needs.contents}
     versions = tuple(sorted(ref for ref, digest in needs.dropped.items() if digest in going))
+    if not dry_run:
+        _tidy(store, grace)
     if dry_run or not going:
         return _told(versions, going, len(there), dry_run=dry_run)
     with acting(settings, "data.gc", "objects", contents=len(going), versions=len(versions)) as act:
@@ -111,7 +113,7 @@ def collect(
         )
         gone = _take_away(store, needs, going, grace=grace, progress=progress)
         versions = tuple(ref for ref in versions if needs.dropped[ref] in gone)
-        _tidy(store, versions, grace)
+        _drop_checkouts(store, versions)
         act.note(contents=len(gone), versions=len(versions), size_bytes=sum(gone.values()))
     return _told(versions, gone, len(there))
 
@@ -247,13 +249,16 @@ def _take_away(
     return gone
 
 
-def _tidy(store: Store, versions: Iterable[str], grace: float) -> None:
-    """Take away the copies of contents that went, and what a killed command has left half-made."""
+def _drop_checkouts(store: Store, versions: Iterable[str]) -> None:
+    """Take away the copies of contents that went."""
     for ref in versions:
         name, _, version = ref.removeprefix("dataset/").partition("@")
         shutil.rmtree(store.datasets / name / version[:12], ignore_errors=True)
-    half = [*store.datasets.glob("*/*/.*.tmp"), *(store.settings.state / "fetched").glob("*")]
-    for path in half:
+
+
+def _tidy(store: Store, grace: float) -> None:
+    """Take away what a killed command has left half-made outside of the object store."""
+    for path in (*store.datasets.glob("*/*/.*.tmp"), *(store.settings.state / "fetched").glob("*")):
         with suppress(OSError):
             if path.stat().st_mtime < time.time() - grace:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jupyter_mlops.interfaces.cli._common import console
+from jupyter_mlops.interfaces.cli._common import console, escape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,11 +28,25 @@ def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
     if not screen.is_terminal:
         yield lambda _size: None
         return
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+    )
 
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    # The clock and the wheel go on while a table is profiled, before the first byte is stored.
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=screen, transient=True) as bars:
-        bar = bars.add_task(what, total=total)
+        bar = bars.add_task(escape(what), total=total)
         yield lambda size: bars.advance(bar, size)
 
 
@@ -50,7 +64,7 @@ def show_list(found: list[DatasetVersion]) -> None:
             _files(version) if version.rows is None else f"{version.rows:,} x {len(version.columns)}",
             size(version.size_bytes),
             version.created_at[:16].replace("T", " "),
-            version.source,
+            escape(version.source),
         )
     console().print(table)
 
@@ -74,7 +88,8 @@ def show_version(version: DatasetVersion) -> None:
         return
     table = Table("column", "type", "kind", "missing", "profile", box=None, pad_edge=False)
     for column in version.columns:
-        table.add_row(column.name, column.dtype, column.kind, str(column.missing or ""), _profile(column))
+        cells = (column.name, column.dtype, column.kind, str(column.missing or ""), _profile(column))
+        table.add_row(*map(escape, cells))
     console().print(table)
 
 
@@ -151,7 +166,7 @@ def _file_lines(found: FileChanges) -> list[str]:
         f"{len(found.added)} files added, {len(found.removed)} removed, {len(found.changed)} changed",
     ]
     for sign, names in (("+", found.added), ("-", found.removed), ("~", found.changed)):
-        lines += [f"{sign} {name}" for name in names[:SHOWN]]
+        lines += [f"{sign} {name if name.isprintable() else repr(name)}" for name in names[:SHOWN]]
         if len(names) > SHOWN:
             lines.append(f"{sign} and {len(names) - SHOWN} more")
     return lines

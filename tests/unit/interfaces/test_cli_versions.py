@@ -126,6 +126,25 @@ def test_the_way_of_a_folder(type_in: Any, workspace: Path) -> None:
     }
 
 
+def test_names_that_look_like_styles_or_move_the_cursor_are_shown_as_they_are(
+    type_in: Any, workspace: Path
+) -> None:
+    (workspace / "[").mkdir()
+    (workspace / "[" / "b].csv").write_text("[/b],[red]\n[/],x\n")
+    type_in("data", "add", "churn", "[/b].csv")
+    assert "[/b].csv" in type_in("data", "list").out
+    shown = type_in("data", "show", "churn").out
+    assert "[/b]" in shown
+    assert "[red]" in shown
+    for name in ("plain.png", "\x1b[2Jevil.png"):
+        (workspace / "[" / name).write_bytes(b"1")
+        type_in("data", "add", "files", "[")
+    first = type_in("data", "list", "files", "--json").document[-1]["version"]
+    told = type_in("data", "diff", f"files@{first}", "files").out
+    assert "\x1b" not in told
+    assert "evil.png" in told
+
+
 def test_rows_by_key_and_what_would_go(type_in: Any, workspace: Path) -> None:
     (workspace / "a.csv").write_text("id,n\n1,1\n2,2\n")
     first = type_in("data", "add", "churn", "a.csv", "--json").document["version"]

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_mlops.records.base import canonical_json, digest_of, from_json
+from jupyter_mlops.records.dataset import DatasetVersion
 from jupyter_mlops.records.model import ModelVersion, Signature
 from jupyter_mlops.records.pipeline import Pipeline, Stage
 from jupyter_mlops.records.ref import Ref
@@ -55,3 +56,12 @@ def test_a_pipeline_knows_its_stages():
     assert pipeline.stage("load").cells == (1,)
     with pytest.raises(KeyError):
         pipeline.stage("train")
+
+
+def test_records_of_datasets_as_they_were_written_before_folders_are_read() -> None:
+    body = (
+        '{"author":"ann","columns":[],"created_at":"2026","format":"csv","name":"churn","parents":[],"rows":null,'
+        '"schema_version":1,"size_bytes":4,"source":"a.csv","version":"v"}'
+    )
+    found = from_json(body, DatasetVersion)
+    assert (found.content, found.files, found.query) == ("file", 1, "")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -165,6 +166,22 @@ def test_contents_without_any_record_are_not_taken_for_rubbish(settings: Setting
     with pytest.raises(UsageError, match="is that the database they belong to"):
         collect(wrong)
     assert there(settings, one) == [True]
+
+
+def test_contents_beyond_this_machine(settings: Settings, tmp_path: Path, s3_url: str) -> None:
+    remote = Settings(root=settings.root, objects=s3_url)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "a.csv").write_text("x\n1\n")
+    folder = data.add(remote, "folder", tmp_path / "folder")
+    one, two = record(remote, "one"), record(remote, "two")
+    with pytest.raises(UsageError, match="another project may use it"):
+        collect(remote, keep=1)
+    found = collect(remote, keep=1, exclusive=True)
+    assert found.versions == (one,)
+    shutil.rmtree(open_store(remote).objects.folder)
+    statuses = {each.version: each.status for each in data.verify(remote)}
+    assert statuses == {str(folder.ref): "whole", one: "collected", two: "whole"}
+    assert (data.checkout(remote, "folder") / "a.csv").read_text() == "x\n1\n"
 
 
 _LOOP = """
