@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import socket
+import subprocess
+import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +23,7 @@ from jupyter_mlops.store.objects import Objects
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+KILLS = int(os.environ.get("JUPYTER_MLOPS_TEST_KILLS", "2"))
 SIZE = (16 << 20) + 5
 
 
@@ -138,3 +145,43 @@ def test_a_server_that_keeps_less_than_it_was_given_is_found_out(
         with pytest.raises(StorageError, match=r"kept [\d,]+ bytes of"):
             objects.put_file(path)
     assert objects.digests() == {}
+
+
+def test_two_who_send_the_same_at_once_get_the_same(s3_url: str, tmp_path: Path, large: Path) -> None:
+    machines = [Objects(tmp_path / f"machine-{number}", s3_url) for number in range(3)]
+    with ThreadPoolExecutor(len(machines)) as threads:
+        digests = set(threads.map(lambda machine: machine.put_file(large), machines))
+    (digest,) = digests
+    assert machines[0].digests() == {digest: large.stat().st_size}
+    Objects(tmp_path / "another", s3_url).verify(digest)
+
+
+def test_killed_at_any_moment_the_server_has_whole_contents_only(
+    s3_url: str, tmp_path: Path, large: Path
+) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    large.rename(source / "large")
+    for number in range(40):
+        (source / str(number)).write_text(str(number))
+    code = (
+        "import sys; from pathlib import Path; from jupyter_mlops.store.objects import Objects;"
+        "objects = Objects(Path(sys.argv[1]), sys.argv[2]); objects.digests(); print(flush=True);"
+        "objects.put_many(sorted(Path(sys.argv[3]).iterdir()))"
+    )
+    expected = {hashlib.sha256(path.read_bytes()).hexdigest() for path in source.iterdir()}
+    for turn in range(KILLS):
+        argv = [sys.executable, "-c", code, str(tmp_path / f"here-{turn % 2}"), s3_url, str(source)]
+        with subprocess.Popen(argv, stdout=subprocess.PIPE) as putter:
+            assert putter.stdout is not None
+            putter.stdout.readline()
+            time.sleep(0.3 * (turn + 1) / KILLS)
+            putter.kill()
+        found = Objects(tmp_path / "found", s3_url)
+        assert found.digests().keys() <= expected
+        for digest in found.digests():
+            found.verify(digest)
+    last = Objects(tmp_path / "here-0", s3_url)
+    assert set(last.put_many(sorted(source.iterdir()))) == expected == last.digests().keys()
+    for digest in expected:
+        last.verify(digest)
