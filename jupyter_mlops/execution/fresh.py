@@ -146,11 +146,12 @@ def pack(folder: Path) -> Path:
     with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
         for path, content in contents.items():
             archive.writestr(path, content)
-        archive.writestr(f"{info}/RECORD", _record(contents, info))
+        archive.writestr(f"{info}/RECORD", record_of(contents, info))
     return wheel
 
 
-def _record(contents: Mapping[str, bytes], info: str) -> str:
+def record_of(contents: Mapping[str, bytes], info: str) -> str:
+    """Return the text of a wheel's ``RECORD``: each file with its SHA-256 and size."""
     lines = io.StringIO()
     writer = csv.writer(lines, lineterminator="\n")
     for path, content in contents.items():

@@ -14,10 +14,13 @@ import pytest
 from jupyter_mlops import settings
 from jupyter_mlops.store.opened import open_store
 from tests.notebooks import write
+from tests.wheels import wheel
 
 pytestmark = pytest.mark.slow
 
 ROWS = "a,b,y\n" + "".join(f"{i},{i * i % 7},{int(i % 3 == 0)}\n" for i in range(60))
+# An environment from the index that pip is configured for: "0" where there is none.
+FRESH = os.environ.get("JUPYTER_MLOPS_TEST_FRESH", "1")
 PARTS = {"parts/one.txt": "3", "parts/two.txt": "4"}
 
 
@@ -193,3 +196,15 @@ def test_a_package_that_cannot_be_installed_is_one_line(made):
     assert "tinylib==1.0" in said
     assert "can't be installed" in said
     assert "Traceback" not in said
+
+
+@pytest.mark.skipif(FRESH == "0", reason="no index to install from (JUPYTER_MLOPS_TEST_FRESH=0)")
+def test_in_a_new_environment_from_the_lock_every_array_is_the_same(made, tmp_path, monkeypatch):
+    index = tmp_path / "index"
+    wheel(index, "tinylib", "1.0", "FACTOR = 2\n")
+    wheel(index, "tinylib", "2.0", "FACTOR = 3\n")
+    monkeypatch.setenv("PIP_FIND_LINKS", f"{os.environ.get('PIP_FIND_LINKS', '')} {index}")
+    status, found = reproduced(made, kind="fresh")
+    assert (status, found["status"]) == (0, "identical"), found
+    assert (found["environment"], found["changes"], found["notes"]) == ("fresh", [], [])
+    assert {array["path"]: array["status"] for array in found["arrays"]} == {"model.weights": "identical"}

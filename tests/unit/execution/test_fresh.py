@@ -7,13 +7,13 @@ import hashlib
 import io
 import zipfile
 from base64 import urlsafe_b64encode
-from pathlib import Path
 
 import pytest
 
 from jupyter_mlops.errors import StageFailedError
 from jupyter_mlops.execution import fresh
 from jupyter_mlops.records.run import Environment
+from tests.wheels import wheel
 
 
 def test_modules_lead_to_the_recorded_distributions():
@@ -23,8 +23,8 @@ def test_modules_lead_to_the_recorded_distributions():
 
 
 def test_the_package_packs_itself_as_a_wheel_that_is_whole(tmp_path):
-    wheel = fresh.pack(tmp_path / "wheels")
-    with zipfile.ZipFile(wheel) as archive:
+    ours = fresh.pack(tmp_path / "wheels")
+    with zipfile.ZipFile(ours) as archive:
         names = set(archive.namelist())
         (record,) = [name for name in names if name.endswith("RECORD")]
         rows = list(csv.reader(io.StringIO(archive.read(record).decode())))
@@ -78,9 +78,9 @@ def test_an_installer_s_complaint_becomes_one_line_with_what_it_wants(tmp_path):
 @pytest.mark.slow
 def test_an_environment_has_the_recorded_versions_and_answers_to_the_notebook_s_kernel(tmp_path, monkeypatch):
     recorded = Environment(python="3.11.7", platform="linux", packages={"tinylib": "1.0", "other": "2"})
-    wheel = _a_wheel(tmp_path / "index", "tinylib", "1.0")
-    monkeypatch.setattr(fresh, "pack", lambda _folder: _a_wheel(tmp_path / "index", "ours", "0.1"))
-    monkeypatch.setenv("PIP_FIND_LINKS", str(wheel.parent))
+    local = wheel(tmp_path / "index", "tinylib", "1.0")
+    monkeypatch.setattr(fresh, "pack", lambda _folder: wheel(tmp_path / "index", "ours", "0.1"))
+    monkeypatch.setenv("PIP_FIND_LINKS", str(local.parent))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     made = fresh.create(tmp_path / "new", recorded, ["tinylib", "unrecorded"], kernel="my-env")
     assert made.requirements == ("tinylib==1.0",)
@@ -89,18 +89,3 @@ def test_an_environment_has_the_recorded_versions_and_answers_to_the_notebook_s_
     assert (tmp_path / "new/venv/share/jupyter/kernels/my-env/kernel.json").is_file()
     with pytest.raises(StageFailedError, match=r"other==2 can't be installed"):
         fresh.create(tmp_path / "again", recorded, [], everything=True)
-
-
-def _a_wheel(folder: Path, name: str, version: str) -> Path:
-    folder.mkdir(exist_ok=True)
-    wheel, info = folder / f"{name}-{version}-py3-none-any.whl", f"{name}-{version}.dist-info"
-    contents = {
-        f"{name}.py": b"",
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode(),
-        f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    with zipfile.ZipFile(wheel, "w") as archive:
-        for path, content in contents.items():
-            archive.writestr(path, content)
-        archive.writestr(f"{info}/RECORD", fresh._record(contents, info))
-    return wheel
