@@ -1,7 +1,8 @@
 """A real PostgreSQL for the tests: a server a session, a database of its own for each test that asks.
 
-``store_url`` runs a test on SQLite and on PostgreSQL alike; ``postgresql_url`` is PostgreSQL alone. Without PostgreSQL's
-programs (Debian's ``postgresql``) these tests are skipped, under CI=true they fail.
+``store_url`` runs a test on SQLite and on PostgreSQL alike; ``postgresql_url`` is PostgreSQL alone. With
+``JUPYTER_MLOPS_TEST_STORE=postgresql`` every project of a test that starts no processes has its records there. Without
+PostgreSQL's programs (Debian's ``postgresql``) these tests are skipped, under CI=true they fail.
 """
 
 from __future__ import annotations
@@ -11,18 +12,20 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from jupyter_mlops.execution.processes import die_with_parent
+from jupyter_mlops.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROLE = "postgres"
+EVERYWHERE = os.environ.get("JUPYTER_MLOPS_TEST_STORE") == "postgresql"
 # Nothing here has to survive the machine.
 _FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "log_checkpoints=off")
 _EMPTY = (
@@ -112,6 +115,28 @@ def postgresql_url(postgresql_server: Server) -> Iterator[str]:
     """Give the URL of an empty PostgreSQL database."""
     with postgresql_server.database() as url:
         yield url
+
+
+@pytest.fixture(autouse=True)
+def everywhere(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Where that is asked for, let PostgreSQL stand in for each SQLite file that a project would have by default."""
+    if not EVERYWHERE or "store_url" in request.fixturenames or request.node.get_closest_marker("slow"):
+        yield
+        return
+    server: Server = request.getfixturevalue("postgresql_server")
+    stock = Settings.database_url
+    with ExitStack() as databases:
+        urls: dict[Path, str] = {}
+
+        def database_url(self: Settings, key: str) -> str:
+            if key != "store" or self.store != Settings(root=self.root).store:
+                return stock(self, key)
+            if self.root not in urls:
+                urls[self.root] = databases.enter_context(server.database())
+            return urls[self.root]
+
+        monkeypatch.setattr(Settings, "database_url", database_url)
+        yield
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
