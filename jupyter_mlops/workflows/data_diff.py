@@ -127,4 +127,6 @@ def _obstacle(one: DatasetVersion, two: DatasetVersion) -> str:
     if one.rows is None or two.rows is None:
         return "rows are compared in tables only"
     values = max(each.rows * len(each.columns) for each in (one, two) if each.rows is not None)
-    return f"too large to compare row by row (more than {LARGEST:,} values)" if values > LARGEST else ""
+    if values <= LARGEST:
+        return ""
+    return f"too large to compare row by row (more than {LARGEST:,} values); jupyter mlops drift compares columns"

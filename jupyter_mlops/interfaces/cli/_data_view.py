@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jupyter_mlops.interfaces.cli._common import console, escape
+from jupyter_mlops.interfaces.cli._common import Plain, console, escape, lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,8 +24,8 @@ _STEP = 1000
 @contextmanager
 def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
     """Show how many of ``total`` bytes are done until the block ends: a bar in a terminal, elsewhere nothing."""
-    screen = console(stderr=True)
-    if not screen.is_terminal:
+    screen = lines(stderr=True)
+    if isinstance(screen, Plain) or not screen.is_terminal:
         yield lambda _size: None
         return
     from rich.progress import (
