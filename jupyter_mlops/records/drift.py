@@ -42,6 +42,39 @@ class PeriodDrift(Value, frozen=True, kw_only=True, omit_defaults=True):
     effects: dict[str, float] = msgspec.field(default_factory=dict)
 
 
+class WindowPerformance(Value, frozen=True, kw_only=True):
+    """Report a window from ``start`` on: a metric's ``value`` where labels have come, and what was ``estimated`` without."""
+
+    start: str
+    rows: int
+    labelled: int
+    value: float | None = None
+    interval: tuple[float, float] | None = None
+    p_value: float | None = None
+    alarm: bool = False
+    estimated: float | None = None
+    estimated_interval: tuple[float, float] | None = None
+
+
+class Performance(Value, frozen=True, kw_only=True):
+    """Report a metric over time; ``margin`` is how much worse than the reference is worth an alarm."""
+
+    metric: str
+    reference: float
+    reference_interval: tuple[float, float]
+    margin: float
+    windows: tuple[WindowPerformance, ...]
+    alarm: bool
+
+
+class ConceptChange(Value, frozen=True, kw_only=True):
+    """Say at which row, and ``at`` which time, a detector saw the model's errors change."""
+
+    detector: str
+    row: int
+    at: str = ""
+
+
 class DriftReport(Record, frozen=True, kw_only=True):
     """Report a comparison; columns worst first. ``report_id`` is its name on record, ``rule`` what counted as drift."""
 
@@ -56,6 +89,8 @@ class DriftReport(Record, frozen=True, kw_only=True):
     summary: str = ""
     rule: str = ""
     over_time: tuple[PeriodDrift, ...] = ()
+    performance: tuple[Performance, ...] = ()
+    changes: tuple[ConceptChange, ...] = ()
 
     @property
     def ref(self) -> Ref:

@@ -34,6 +34,8 @@ class How:
     ``time`` is a column of times; ``reference_window`` and ``current_window`` say which rows count by it, ``by`` compares
     each hour, day, week, month, quarter or year of what is current. ``binned`` counts in bins whatever the size (False:
     never), ``profile`` keeps what was counted of the current sample. ``progress`` is told how many bytes were read.
+    ``label``, ``prediction`` and ``score`` are columns of what came true and what a model said: with them its quality is
+    compared over time too; an alarm is a window worse by ``margin``.
     """
 
     time: str = ""
@@ -42,6 +44,10 @@ class How:
     by: str = ""
     binned: bool | None = None
     profile: Path | None = None
+    label: str = ""
+    prediction: str = ""
+    score: str = ""
+    margin: float | None = None
     progress: Callable[[int], None] = lambda _: None
 
     @property
@@ -95,6 +101,10 @@ def drift(
         created_at=at,
         author=stamp.author(),
     )
+    if how.label or how.prediction or how.score:
+        from jupyter_mlops.workflows import quality
+
+        compared = quality.add(compared, first, second, how)
     if report is not None:
         write_report(compared, report)
     store.ledger.append(compared)

@@ -10,7 +10,7 @@ import click
 from jupyter_mlops.interfaces.cli._common import console, emit, json_option
 
 if TYPE_CHECKING:
-    from jupyter_mlops.records.drift import ColumnDrift, DriftReport
+    from jupyter_mlops.records.drift import ColumnDrift, DriftReport, WindowPerformance
 
 _FULL_BAR = 10
 _LARGE = 0.25
@@ -31,6 +31,14 @@ _STYLES = {"drifted": "bold red", "small change": "yellow", "same": "green", "no
     "--by", default="", metavar="PERIOD", help="Compare each hour, day, week, month, quarter or year too."
 )
 @click.option(
+    "--label", default="", metavar="COLUMN", help="What came true: compares the model's quality too."
+)
+@click.option("--prediction", default="", metavar="COLUMN", help="What the model said.")
+@click.option(
+    "--score", default="", metavar="COLUMN", help="How sure it was: the chance of the positive class."
+)
+@click.option("--margin", type=float, help="How much worse the model may be without an alarm; default 0.02.")
+@click.option(
     "--binned/--exact", default=None, help="Count in bins, whatever the size; default: from 512 MB on."
 )
 @click.option(
@@ -50,7 +58,11 @@ def command(  # noqa: PLR0913, PLR0917 - click passes options by name
     reference_window: str,
     current_window: str,
     by: str,
+    label: str,
+    prediction: str,
+    score: str,
     *,
+    margin: float | None,
     binned: bool | None,
     keep_profile: Path | None,
     fail_on_drift: bool,
@@ -77,6 +89,10 @@ def command(  # noqa: PLR0913, PLR0917 - click passes options by name
             by=by,
             binned=binned,
             profile=keep_profile,
+            label=label,
+            prediction=prediction,
+            score=score,
+            margin=margin,
             progress=tick,
         )
         report = watch.drift(settings.load(), reference, current, columns=chosen, report=output, how=how)
@@ -120,8 +136,24 @@ def _show(report: DriftReport, output: Path | None) -> None:
     for period in report.over_time:
         words = f"drifted: {', '.join(period.columns)}" if period.drifted else "no drift"
         screen.print(escape(f"{period.start}  {period.rows:>9,} rows  {words}"), soft_wrap=True)
+    for measured in report.performance:
+        screen.print(f"{measured.metric}, reference {measured.reference:.4f}", soft_wrap=True)
+        for window in measured.windows:
+            screen.print(escape(_window(window)), style="bold red" if window.alarm else "", soft_wrap=True)
     if output is not None:
         screen.print(f"report: {escape(str(output))}", soft_wrap=True)
+
+
+def _window(window: WindowPerformance) -> str:
+    figures = []
+    for words, value, interval in (
+        ("", window.value, window.interval),
+        ("estimated ", window.estimated, window.estimated_interval),
+    ):
+        if value is not None and interval is not None:
+            figures.append(f"{words}{value:.4f} ({interval[0]:.4f} to {interval[1]:.4f})")
+    alarm = "  worse than the reference" if window.alarm else ""
+    return f"{window.start}  {window.rows:>9,} rows  {', '.join(figures) or 'too few rows'}{alarm}"
 
 
 def _effect(column: ColumnDrift) -> str:
