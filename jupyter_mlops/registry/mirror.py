@@ -34,6 +34,7 @@ KINDS = ("run", "model", "retirement")
 _OFTEN = 50
 _MOST = 200  # no more than one look at the ledger gives
 _RUN = "jupyter_mlops.run"
+_NOTEBOOK = "jupyter_mlops.notebook"
 _ALIAS = "jupyter_mlops.alias."
 
 
@@ -152,11 +153,13 @@ class Mirror:
         if not any(stage.status in ("executed", "failed") for stage in run.stages):
             return False  # nothing but what is in MLflow from the run that did it
         client = self._tracking.client
-        found = client.search_runs([self._tracking.experiment], f"tags.`{_RUN}` = '{run.run_id}'")
+        # The runs of versions name the pipeline's run too, but no notebook.
+        mine = f"tags.`{_RUN}` = '{run.run_id}' and tags.`{_NOTEBOOK}` LIKE '%'"
+        found = client.search_runs([self._tracking.experiment], mine)
         if found and found[0].info.status != "RUNNING":
             return False
         at = attachments.milliseconds(run.created_at)
-        tags = {_RUN: run.run_id, "jupyter_mlops.notebook": run.notebook, "mlflow.user": run.author}
+        tags = {_RUN: run.run_id, _NOTEBOOK: run.notebook, "mlflow.user": run.author}
         tags["mlflow.source.name"] = run.notebook
         if run.commit is not None:
             tags["mlflow.source.git.commit"] = run.commit.sha
