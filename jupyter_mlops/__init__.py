@@ -18,11 +18,13 @@ __all__ = ["dashboard", "dataset", "log_metrics", "log_model"]
 __version__ = "0.1.0"
 
 
-def dataset(name: str, source: Any, *, query: str = "", derived_from: Sequence[str] | None = None) -> Path:
+def dataset(
+    name: str, source: Any = None, *, query: str = "", derived_from: Sequence[str] | None = None
+) -> Path:
     """Record ``source`` as a version of dataset ``name``; return the path of exactly that content.
 
     Args:
-        name: the dataset's name.
+        name: the dataset's name; without a source the version on record that is meant, ``"churn@4f2a"`` or the newest.
         source: a file, a folder, a ``.dvc`` file, a URL (``s3://``, ``https://``, ...) or a DataFrame; with ``query``
             the URL of a database as SQLAlchemy writes it.
         query: what to ask the database.

@@ -21,18 +21,27 @@ if TYPE_CHECKING:
 _by_hand: dict[Path, Session] = {}
 
 
-def dataset(name: str, source: Any, *, query: str = "", derived_from: Sequence[str] | None = None) -> Path:
+def dataset(
+    name: str, source: Any = None, *, query: str = "", derived_from: Sequence[str] | None = None
+) -> Path:
     """Record ``source`` as a version of dataset ``name`` and return the path of exactly that content.
 
-    A frame was made from the datasets that this stage has met so far, unless ``derived_from`` says otherwise.
+    Without a source it is the version on record that ``name`` or ``name@version`` means. A frame was made from the
+    datasets that this stage has met so far, unless ``derived_from`` says otherwise.
 
     Raises:
         DataError: when the source is missing or can't be read.
-        UsageError: when the name can't name a dataset.
+        NotFoundError: when there is no such version on record.
+        UsageError: when the name can't name a dataset, or a version is named for a source.
     """
     from jupyter_mlops.data import sources, versions
     from jupyter_mlops.workflows import data, recorded
 
+    if source is None:
+        name, _, asked = name.partition("@")
+        source = recorded.version_of(name, asked)
+        if source is None:
+            return _on_record(name, asked)
     settings, session = project()
     source, query = recorded.instead_of(name, source, query)
     store = open_store(settings)
@@ -46,6 +55,20 @@ def dataset(name: str, source: Any, *, query: str = "", derived_from: Sequence[s
     path = versions.checkout(store, version, file_name=sources.own_name(source, query))
     session.datasets.append(NamedVersion(name=name, version=version.version))
     session.reads |= {**versions.reads_of(store, version, source), **listed}
+    return path
+
+
+def _on_record(name: str, asked: str) -> Path:
+    """Return the path of a version's content; the newest, which may be another one next time, makes the stage run again."""
+    from jupyter_mlops.data import versions
+
+    settings, session = project()
+    store = open_store(settings)
+    version = versions.resolve(store, f"{name}@{asked}" if asked else name)
+    path = versions.checkout(store, version)
+    session.datasets.append(NamedVersion(name=name, version=version.version))
+    if not asked:
+        session.reads[f"dataset://{name}"] = version.version
     return path
 
 

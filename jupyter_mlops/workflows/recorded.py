@@ -24,9 +24,10 @@ VARIABLE = "JUPYTER_MLOPS_RECORDED"
 
 
 class Recorded(Value, frozen=True, kw_only=True):
-    """Name a dataset by what it was recorded from, and the path of that very content."""
+    """Name a dataset version by what it was recorded from, and the path of that very content."""
 
     name: str
+    version: str = ""
     source: str
     query: str = ""
     path: str
@@ -55,7 +56,15 @@ def check_out(
         if version.source == sources.FRAME or beside:
             continue
         path = versions.checkout(store, version, folder / str(number))
-        found.append(Recorded(name=version.name, source=version.source, query=version.query, path=str(path)))
+        found.append(
+            Recorded(
+                name=version.name,
+                version=version.version,
+                source=version.source,
+                query=version.query,
+                path=str(path),
+            )
+        )
     return tuple(found)
 
 
@@ -67,14 +76,24 @@ def instead_of(name: str, source: Any, query: str) -> tuple[Any, str]:
     plain = not query and not sources.is_url(source) and not str(source).endswith(sources.DVC)
     if plain and Path(source).exists():
         return source, query
-    known = msgspec.json.decode(Path(place).read_bytes(), type=tuple[Recorded, ...])
-    mine = [each for each in known if each.name == name and each.query == query]
+    mine = [each for each in _known(place) if each.name == name and each.query == query]
     label = sources.without_credentials(str(source)) if sources.is_url(source) else str(source)
     same = [each for each in mine if each.source == label] or [
         each for each in mine if sources.file_name(each.source) == sources.file_name(label)
     ]
     chosen = (same or mine)[:1]
     return (Path(chosen[0].path), "") if chosen else (source, query)
+
+
+def version_of(name: str, version: str) -> Path | None:
+    """Return the content of a version that is asked for by its hash's beginning, or of the only one, in a build made again."""
+    place = os.environ.get(VARIABLE)
+    found = [each for each in _known(place) if each.name == name] if place else []
+    return next((Path(each.path) for each in found if each.version.startswith(version)), None)
+
+
+def _known(place: str) -> tuple[Recorded, ...]:
+    return msgspec.json.decode(Path(place).read_bytes(), type=tuple[Recorded, ...])
 
 
 def _elsewhere(source: str) -> bool:

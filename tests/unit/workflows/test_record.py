@@ -20,11 +20,13 @@ import jupyter_mlops as mlops
 from jupyter_mlops.data import versions
 from jupyter_mlops.errors import DataError, NotFoundError, UsageError
 from jupyter_mlops.pipeline import session as sessions
+from jupyter_mlops.records.base import canonical_json
 from jupyter_mlops.records.run import NamedVersion
-from jupyter_mlops.registry import standing
+from jupyter_mlops.registry import attachments, standing
 from jupyter_mlops.settings import load
 from jupyter_mlops.store.opened import Store, open_store
 from jupyter_mlops.workflows import register
+from jupyter_mlops.workflows.recorded import VARIABLE, Recorded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,6 +102,39 @@ def test_a_frame_was_made_from_what_was_recorded_before_it(
         mlops.dataset("third", X + 2, derived_from=["rwa"])
 
 
+def test_a_version_on_record_needs_no_source(stage: Session, store: Store, workspace: Path) -> None:
+    for number in (1, 2):
+        (workspace / "churn.csv").write_text(f"x\n{number}\n")
+        versions.add(store, "churn", workspace / "churn.csv")
+    (workspace / "churn.csv").unlink()
+    first = versions.versions_of(store, "churn")[1]
+    assert mlops.dataset(f"churn@{first.version[:8]}").read_text() == "x\n1\n"
+    assert stage.reads == {}
+    assert mlops.dataset("churn").read_text() == "x\n2\n"
+    assert list(stage.reads) == ["dataset://churn"]
+    assert stage.datasets[0].version == first.version
+    with pytest.raises(NotFoundError, match="did you mean churn"):
+        mlops.dataset("chrun")
+    with pytest.raises(UsageError, match="can't name a dataset"):
+        mlops.dataset("churn@4f2a", X)
+
+
+def test_in_a_build_made_again_it_is_the_version_of_then(
+    stage: Session, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = []
+    for number in (1, 2):
+        path = workspace / str(number) / "churn.csv"
+        path.parent.mkdir()
+        path.write_text(f"x\n{number}\n")
+        version = hashlib.sha256(path.read_bytes()).hexdigest()
+        kept.append(Recorded(name="churn", version=version, source="churn.csv", path=str(path)))
+    (workspace / "recorded.json").write_bytes(canonical_json(kept))
+    monkeypatch.setenv(VARIABLE, str(workspace / "recorded.json"))
+    assert mlops.dataset(f"churn@{kept[1].version[:8]}").read_text() == "x\n2\n"
+    assert mlops.dataset(f"churn@{kept[0].version}").read_text() == "x\n1\n"
+
+
 def test_a_query_is_asked_each_time(stage: Session, workspace: Path) -> None:
     with closing(sqlite3.connect(workspace / "shop.db")) as connection, connection:
         connection.execute("CREATE TABLE orders AS SELECT 1 AS id")
@@ -123,6 +158,28 @@ def test_figures_are_kept_with_the_stage(stage: Session) -> None:
         with pytest.raises(DataError, match="metric 'auc'"):
             mlops.log_metrics({"auc": bad})  # type: ignore[dict-item]  # wrong on purpose
     assert stage.metrics == {"auc": 0.75, "rows": 3.0}
+
+
+def test_figures_with_a_step_become_a_curve(stage: Session) -> None:
+    for epoch in range(3):
+        mlops.log_metrics({"loss": 1.0 / (epoch + 1)}, step=np.int64(epoch))
+    assert stage.metrics == {"loss": 1 / 3}
+    assert [(step, value) for step, value, _ in stage.curves["loss"]] == [(0, 1.0), (1, 0.5), (2, 1 / 3)]
+    for bad in (0.5, "1", True):
+        with pytest.raises(DataError, match="step is"):
+            mlops.log_metrics({"loss": 1.0}, step=bad)  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_by_hand_figures_go_with_the_next_model_and_no_other(store: Store) -> None:
+    mlops.log_metrics({"auc": 0.5})
+    mlops.log_metrics({"loss": 2.0}, step=1)
+    first = mlops.log_model(model(), "churn", example=X, metrics={"auc": 0.75})
+    second = mlops.log_model(model(), "churn", example=X)
+    assert first.metrics == {"auc": 0.75, "loss": 2.0}
+    assert [point[:2] for point in attachments.curves(store, first.curves)["loss"]] == [(1, 2.0)]
+    assert (second.metrics, second.curves) == ({}, "")
+    assert first.hardware is not None
+    assert b"scikit-learn" in store.objects.read(first.environment)
 
 
 def test_a_model_is_bundled_registered_and_recorded(workspace: Path, stage: Session, store: Store) -> None:
