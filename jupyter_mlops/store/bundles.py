@@ -113,6 +113,16 @@ class Bundles:
         """
         return _load(self.path(digest), digest, self._keys)
 
+    def check(self, digest: str) -> tuple[Path, Manifest]:
+        """Return a bundle's folder and manifest after checking what ``load`` does; nothing is unpickled.
+
+        Raises:
+            NotFoundError: when there is none of that digest.
+            IntegrityError: as ``load`` does.
+        """
+        folder = self.path(digest)
+        return folder, _verified(folder, digest, self._keys)[1]
+
     def contents(self, digest: str) -> tuple[str, ...]:
         """Return the contents that a bundle consists of, by digest; the manifest's is the bundle's own.
 
@@ -263,6 +273,12 @@ def by_value(modules: list[ModuleType]) -> Iterator[None]:
 
 
 def _load(folder: Path, digest: str | None, keys: Keys | None) -> Bundle:
+    contents, manifest, actual = _verified(folder, digest, keys)
+    # The very bytes that were checked are unpickled; a file changed meanwhile is not read again.
+    return Bundle(_unpickle(contents[MODEL], folder), manifest, actual)
+
+
+def _verified(folder: Path, digest: str | None, keys: Keys | None) -> tuple[dict[str, bytes], Manifest, str]:
     try:
         document = (folder / MANIFEST).read_bytes()
     except OSError:
@@ -273,8 +289,7 @@ def _load(folder: Path, digest: str | None, keys: Keys | None) -> Bundle:
     manifest = _parsed(document, folder / MANIFEST)
     _check_signature(folder, actual, manifest, keys, named=digest is not None)
     contents = {name: _checked(folder / name, expected) for name, expected in manifest.files.items()}
-    # The very bytes that were checked are unpickled; a file changed meanwhile is not read again.
-    return Bundle(_unpickle(contents[MODEL], folder), manifest, actual)
+    return contents, manifest, actual
 
 
 def _check_signature(

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from jupyter_mlops.errors import IntegrityError, MlopsError, NotFoundError
+from jupyter_mlops.errors import MlopsError, NotFoundError
 from jupyter_mlops.evaluation import names
 from jupyter_mlops.evaluation.conditions import parse_all
 from jupyter_mlops.execution import planner
 from jupyter_mlops.records.base import from_json
 from jupyter_mlops.records.evaluation import Evaluation
-from jupyter_mlops.records.model import Manifest
 from jupyter_mlops.records.run import Environment, Run, StageExecution
-from jupyter_mlops.store.bundles import MANIFEST, MODEL
+from jupyter_mlops.store.bundles import MODEL
 from jupyter_mlops.workflows import build, keeping
 
 if TYPE_CHECKING:
@@ -127,7 +123,7 @@ def find(store: Store, version: ModelVersion) -> Origin:
     stage, place = _logged_by(done, version, label)
     order = [name for name in planner.page_order(pipeline) if name in done]
     behind = stages_behind(stage, [done[name] for name in order])
-    model, requirements = _bundle(store, version)
+    folder, manifest = store.bundles.check(version.bundle)
     conditions, judged = gate_of(store, version)
     return Origin(
         version=version,
@@ -139,8 +135,8 @@ def find(store: Store, version: ModelVersion) -> Origin:
         environment=from_json(_content(store, run.environment, f"the environment of {label}"), Environment),
         stage=stage,
         place=place,
-        model=model,
-        requirements=requirements,
+        model=folder / MODEL,
+        requirements=manifest.requirements,
         conditions=conditions,
         judged=judged,
     )
@@ -259,24 +255,3 @@ def _content(store: Store, digest: str, what: str) -> bytes:
         return store.objects.read(digest)
     except MlopsError as error:
         raise type(error)(f"{what}: {error.message}", hint=error.hint) from None
-
-
-def _bundle(store: Store, version: ModelVersion) -> tuple[Path, tuple[str, ...]]:
-    """Return the file of the pickled model, checked against the record, and the packages that it asks for."""
-    folder = store.bundles.path(version.bundle)
-    document = (folder / MANIFEST).read_bytes()
-    model = folder / MODEL
-    try:
-        manifest = from_json(document, Manifest)
-    except msgspec.DecodeError:
-        manifest = None
-    whole = hashlib.sha256(document).hexdigest() == version.bundle and manifest is not None
-    if manifest is None or not whole or _sha256(model) != manifest.files.get(MODEL):
-        raise IntegrityError(f"{folder} is not what was logged", hint="restore the folder from a copy")
-    return model, manifest.requirements
-
-
-def _sha256(path: Path) -> str:
-    from jupyter_mlops.store.files import hash_file
-
-    return hash_file(path) if path.is_file() else ""

@@ -53,7 +53,7 @@ def check_out(
     for number, item in enumerate(named):
         version = versions.resolve(store, f"{item.name}@{item.version}")
         beside = version.version in there or (version.content == "folder" and not _elsewhere(version.source))
-        if version.source == sources.FRAME or beside:
+        if beside:
             continue
         path = versions.checkout(store, version, folder / str(number))
         found.append(
