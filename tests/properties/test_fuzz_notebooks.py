@@ -36,7 +36,7 @@ SOURCES = [
 ]
 TAGS: list[Any] = [
     {"kind": "stage", "name": "a"}, {"kind": "stage", "name": "b", "after": "a"}, {"kind": "setup"}, {"kind": "skip"},
-    {"kind": "gate", "model": "m"}, {"kind": "stage", "name": "../x"}, {"kind": "stagee"}, {"kind": []}, [], "stage", 3,
+    {"kind": "gate", "model": "m"}, {"kind": "card", "model": "m"}, {"kind": "card"}, {"kind": "stage", "name": "../x"}, {"kind": "stagee"}, {"kind": []}, [], "stage", 3,
     {"kind": "stage", "name": "c", "retries": -1}, {"kind": "stage", "name": "d", "timeout": "1e400"}, {"kind": "stage", "name": "CON"},
     {"kind": "stage", "name": "a" * 65}, {"kind": "stage", "name": "a", "after": ["b"]}, None,
 ]  # fmt: skip

@@ -72,7 +72,7 @@ def _block(block: Block) -> str:
         return prose.markdown(block.markdown)
     if isinstance(block, Commands):
         return _fenced("\n".join(block.lines), "bash")
-    return _fenced(block.text, "text")
+    return _folded("From the data to the model, in words", _fenced(block.text, "text"))
 
 
 def _table(table: Table) -> str:
@@ -83,10 +83,12 @@ def _table(table: Table) -> str:
         *("| " + " | ".join(_cell(cell) for cell in row) + " |" for row in table.rows),
     ]
     text = "\n".join(rows)
-    if table.folded:
-        # Hubs and code hosts fold these; the blank lines let the table in it be one.
-        return f"<details>\n<summary>{html.escape(table.folded)}</summary>\n\n{text}\n\n</details>"
-    return text
+    return _folded(table.folded, text) if table.folded else text
+
+
+def _folded(title: str, text: str) -> str:
+    # Hubs and code hosts fold these; the blank lines let what is in it be Markdown.
+    return f"<details>\n<summary>{html.escape(title)}</summary>\n\n{text}\n\n</details>"
 
 
 def _cell(cell: Cell) -> str:

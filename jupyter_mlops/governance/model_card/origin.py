@@ -74,7 +74,7 @@ def _dataset(version: DatasetVersion, role: str) -> tuple[Cell, ...]:
         shape = words.count(version.rows, "row")
     columns = f" of {words.count(len(version.columns), 'column')}" if version.columns else ""
     return (
-        Cell(words.short(str(version.ref)), f"SHA-256 {version.version}", code=True),
+        Cell(words.short(str(version.ref)), code=True),
         Cell(role),
         Cell(f"{shape}{columns}", words.size(version.size_bytes)),
         Cell(version.source or NOT_RECORDED, version.query),
@@ -190,11 +190,17 @@ def _record(card: Card) -> Table:
             ("Its SHA-256", card.model.digest()),
             ("Bundle that is served, SHA-256", card.model.bundle),
             ("Signature", f"of the key {card.signed_by}, verified" if card.signed_by else NOT_RECORDED),
+            *((f"Dataset {version.name}, SHA-256", version.version) for version in _versions(card)),
             ("Notebook, SHA-256", run.notebook_digest if run and run.notebook_digest else NOT_RECORDED),
             ("Environment, SHA-256", (run.environment if run else card.model.environment) or NOT_RECORDED),
             ("Uses and limits from", card.text_from or NOT_RECORDED),
         ]
     )
+
+
+def _versions(card: Card) -> list[DatasetVersion]:
+    found = [*card.datasets, *([card.test] if card.test else [])]
+    return list({str(version.ref): version for version in found}.values())
 
 
 def _facts(pairs: Iterable[tuple[str, str]]) -> Table:
