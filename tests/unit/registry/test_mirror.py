@@ -133,11 +133,13 @@ def test_a_pipeline_run_is_kept_with_its_curves_and_files(store: Store) -> None:
     idle = Run(
         run_id="r2", status="succeeded", notebook="n.ipynb", stages=(StageRun(name="fit", status="cached"),)
     )
-    store.ledger.append(execution, run, idle)
-    assert sync(store) == Report(runs=1)
+    bundle = store.bundles.write(Sum(), Manifest(name="sum", task="other", signature=SIGNATURE))
+    made = ModelVersion(name="sum", version=1, bundle=bundle, signature=SIGNATURE, run_id="r1")
+    store.ledger.append(made, execution, run, idle)
+    assert sync(store) == Report(runs=1, versions=1)
     assert sync(store) == NOTHING
     seen = client(store)
-    [kept] = seen.search_runs([Tracking(store.settings).experiment])
+    [kept] = seen.search_runs([Tracking(store.settings).experiment], "attributes.run_name = 'r1'")
     assert kept.info.status == "FAILED"
     assert (kept.info.end_time - kept.info.start_time) == 60_000
     assert len(kept.data.metrics) == 1001
