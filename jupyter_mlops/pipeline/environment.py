@@ -40,8 +40,8 @@ def lock(modules: Iterable[str]) -> str:
     """
     from importlib import metadata
 
-    providers = providers()
-    wanted = {name for module in modules for name in providers.get(module.partition(".")[0], ())}
+    known = providers()
+    wanted = {name for module in modules for name in known.get(module.partition(".")[0], ())}
     pinned: dict[str, str] = {}
     pending = deque([OURS, "ipykernel", *sorted(wanted)])
     while pending:
