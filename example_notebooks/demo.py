@@ -149,6 +149,7 @@ def farewell(seconds: float, prediction: str) -> None:
         f"cd {HERE.name} && source ../.venv/bin/activate": "then:",
         "jupyter mlops run employment.ipynb -p seed=8": "only what the seed bears on runs",
         "jupyter mlops models list": "versions, aliases, figures",
+        f"jupyter mlops models card {MODEL} -o card.html": "what it is for, how good it is, who let it through",
         f"jupyter mlops serve {MODEL} --port 8080": "and ask it something with curl",
         f"jupyter mlops lineage {prediction}": "where that prediction came from",
         "mlflow ui --backend-store-uri sqlite:///.mlops/mlflow.db": "MLflow's own page",

@@ -104,9 +104,12 @@ def _cautions(card: Card) -> Iterator[str]:
     if commit is None:
         yield "Its code is under no git commit" + ("; the notebook itself is on record." if card.run else ".")
     elif commit.dirty:
-        yield f"Its code differs from git commit {commit.sha[:12]}: the folder had changes that weren't committed."
+        kept = "they are on record" if commit.diff else "and they aren't on record"
+        yield f"Its code differs from git commit {commit.sha[:12]}: the folder had changes that weren't committed; {kept}."
     if card.run is None:
         yield "It was registered by hand: no run recorded the code that made it."
+    if card.model.test is not None and card.model.test.dataset in card.model.datasets:
+        yield "The rows that it was judged on are a dataset version that it read itself."
     if not card.datasets:
         yield "What data it was trained on is not recorded."
 

@@ -104,28 +104,32 @@ def dataset(name: str, version: str, text: str = "x") -> DatasetVersion:
     )  # fmt: skip
 
 
-def full(text: str = "x") -> Card:
-    """Return a card on which nothing is missing."""
-    version = model(text)
-    run = Run(
+def run(text: str = "x") -> Run:
+    return Run(
         run_id="r1", status="succeeded", notebook=text, params={text: text}, notebook_digest="e" * 64, environment="f" * 64,
         commit=Commit(sha="1" * 40, dirty=True), hardware=Hardware(processor=text, cores=2, memory=8 << 30, gpus=(text,)),
         seeds={text: (7,)}, created_at=AT, author=text,
     )  # fmt: skip
+
+
+def full(text: str = "x") -> Card:
+    """Return a card on which nothing is missing."""
+    version = model(text)
+    made_in = run(text)
     return Card(
         model=version,
         at=AT,
         lineage=Lineage(
             start=str(version.ref),
             nodes=(Node(ref=str(version.ref), kind="model", record=to_builtins(version)),
-                   Node(ref="run/r1", kind="run", record=to_builtins(run))),
+                   Node(ref="run/r1", kind="run", record=to_builtins(made_in))),
             edges=(Edge(source="run/r1", to=str(version.ref)),),
         ),
         aliases=("champion",),
         evaluations=(evaluation(text),),
         events=(Event(at=AT, what="registered", author=text, reason=text),),
         votes=(Vote(at=AT, author=text, approved=True, reason=text),),
-        run=run,
+        run=made_in,
         text=card_text.parse(f"{text}\n\n## Limits\n\n{text}"),
         text_from="run r1",
         datasets=(dataset("orders", "c" * 64, text),),

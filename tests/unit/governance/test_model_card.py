@@ -238,3 +238,23 @@ def test_an_optional_condition_is_shown_as_not_evaluated() -> None:
     )
     assert "optional; no GPU here" in text(card)
     assert "not evaluated (optional): gpu_peak_memory_mb <= 8000" in "; ".join(verdict.judge(card).reasons)
+
+
+@pytest.mark.parametrize(
+    "changes, said",
+    [
+        ({"run": None, "model": cards.model()}, "It was registered by hand"),
+        ({"datasets": ()}, "What data it was trained on is not recorded"),
+        ({"evaluations": (cards.evaluation(slices=()),)}, "It was not compared between groups"),
+        ({"evaluations": (cards.evaluation(rows=0, slices=()),)}, "It was judged without test rows"),
+        ({}, "Its code differs from git commit 111111111111"),
+        ({"run": msgspec.structs.replace(cards.run(), commit=None)}, "the notebook itself is on record"),
+        (
+            {"model": msgspec.structs.replace(cards.model(), datasets=("dataset/churn-test@" + "d" * 64,))},
+            "are a dataset version that it read itself",
+        ),
+    ],
+)
+def test_what_no_gate_says_is_said(changes: dict[str, Any], said: str) -> None:
+    shown = verdict.cautions(msgspec.structs.replace(cards.full(), **changes))
+    assert any(said in line for line in shown), shown
