@@ -14,7 +14,7 @@ import msgspec
 from jupyter_mlops.errors import DataError, IntegrityError
 from jupyter_mlops.records.base import from_json
 from jupyter_mlops.records.dataset import FolderManifest
-from jupyter_mlops.store.files import copy_hashing, hash_file, sync_folder
+from jupyter_mlops.store.files import copy_hashing, hash_file, sync_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -131,7 +131,7 @@ def write(
         _put_in_place(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    sync_folder(folder.parent)
+    sync_file(folder.parent)
 
 
 def _walk(root: Path, folder: Path, above: str) -> Iterator[tuple[str, Path]]:

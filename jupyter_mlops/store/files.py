@@ -89,9 +89,6 @@ def sync_file(path: Path) -> None:
         os.close(descriptor)
 
 
-sync_folder = sync_file
-
-
 @contextmanager
 def file_lock(path: Path) -> Iterator[None]:
     """Hold ``path`` as a lock between processes and threads; it is free again when its holder ends or dies."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.errors import SettingsError
-from jupyter_mlops.store.files import sync_folder, write_atomic
+from jupyter_mlops.store.files import sync_file, write_atomic
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -145,7 +145,7 @@ def _make(path: Path, private: bytes) -> None:
             return
     finally:
         temporary.unlink()
-    sync_folder(path.parent)
+    sync_file(path.parent)
 
 
 def _pem(der: bytes, kind: str) -> bytes:

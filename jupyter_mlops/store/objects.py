@@ -273,6 +273,15 @@ class Objects:
         freed = self._local.delete(digest, grace=grace)
         return self._remote.delete(digest, grace=grace) if self._remote else freed
 
+    def tidy(self) -> None:
+        """Take away what broken-off work has left on the object store and nobody will go on with.
+
+        Raises:
+            StorageError: when the object store doesn't answer.
+        """
+        if self._remote:
+            self._remote.tidy()
+
     def put_signature(self, digest: str, signature: bytes) -> None:
         """Keep what proves who made a content, beside it.
 

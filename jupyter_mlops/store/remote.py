@@ -181,6 +181,13 @@ class Remote:
                     continue
         return found.size
 
+    def tidy(self) -> None:
+        """Take away what broken-off work has left and nobody will go on with, if this place keeps any.
+
+        Raises:
+            StorageError: when the place doesn't answer.
+        """
+
     def put_signature(self, digest: str, signature: bytes) -> None:
         """Keep a signature beside a content.
 

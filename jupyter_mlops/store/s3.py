@@ -25,12 +25,8 @@ UPLOAD_SECONDS = 7 * 24 * 3600.0
 class S3(Remote):
     """Keep contents in a bucket; who asks, and where, the environment says as to any client (``AWS_…``)."""
 
-    def sweep(self) -> None:
-        """Give up the uploads that were broken off long ago, which cost room until then.
-
-        Raises:
-            StorageError: when the server doesn't answer.
-        """
+    def tidy(self) -> None:
+        """Give up the uploads that were broken off long ago, which cost room until then."""
         with self._reached():
             for upload in self._uploads(f"{self._root}/"):
                 if time.time() - upload["Initiated"].timestamp() > UPLOAD_SECONDS:

@@ -257,7 +257,8 @@ def _drop_checkouts(store: Store, versions: Iterable[str]) -> None:
 
 
 def _tidy(store: Store, grace: float) -> None:
-    """Take away what a killed command has left half-made outside of the object store."""
+    """Take away what a killed command has left half-made."""
+    store.objects.tidy()
     for path in (*store.datasets.glob("*/*/.*.tmp"), *(store.settings.state / "fetched").glob("*")):
         with suppress(OSError):
             if path.stat().st_mtime < time.time() - grace:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jupyter_mlops.errors import IntegrityError, NotFoundError, SettingsError, StorageError
-from jupyter_mlops.store import remote
+from jupyter_mlops.store import remote, s3
 from jupyter_mlops.store.folder import GRACE_SECONDS
 from jupyter_mlops.store.objects import Objects
 from jupyter_mlops.store.s3 import S3
@@ -185,6 +185,24 @@ def test_an_upload_that_was_broken_off_is_gone_on_with(
     digest = here.put_file(tmp_path / "file")
     assert sorted(sent) == [1, 2, 3, 3]
     there.verify(digest)
+
+
+def test_an_upload_that_nobody_goes_on_with_is_given_up(
+    here: Objects, s3_url: str, s3_client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket, _, prefix = s3_url.removeprefix("s3://").partition("/")
+
+    def under_way() -> int:
+        return len(s3_client.list_multipart_uploads(Bucket=bucket).get("Uploads", ()))
+
+    s3_client.create_multipart_upload(Bucket=bucket, Key=f"{prefix}/00/{'0' * 64}")
+    # This server says of every upload that it began in 2010.
+    with monkeypatch.context() as patience:
+        patience.setattr(s3, "UPLOAD_SECONDS", 1e12)
+        here.tidy()
+    assert under_way() == 1
+    here.tidy()
+    assert under_way() == 0
 
 
 def test_a_fetch_that_was_broken_off_is_gone_on_with(
