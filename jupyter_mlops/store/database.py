@@ -20,9 +20,10 @@ from jupyter_mlops.store.files import file_lock, write_atomic
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy.engine import Connection, Engine
+    from sqlalchemy.engine import URL, Connection, Engine
 
 BUSY_MILLISECONDS = 30_000
+CONNECT_SECONDS = 15
 # What a database says to those who write to it when the project has moved to another one.
 MOVED = "the project has moved to another database"
 # What SQLite and PostgreSQL say when nobody let them have a turn.
@@ -46,7 +47,8 @@ def open_engine(url: str) -> Engine:
         parsed = make_url(url)
         in_memory = parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:")
         # A connection of our own for each transaction: none is inherited by a fork, none left open at exit.
-        engine = create_engine(parsed, poolclass=None if in_memory else NullPool)
+        pool = None if in_memory else NullPool
+        engine = create_engine(parsed, poolclass=pool, connect_args=_arguments(parsed))
     except (exc.ArgumentError, exc.NoSuchModuleError, ModuleNotFoundError) as error:
         raise SettingsError(
             f"store = {without_password(url)!r} can't be opened: {error}",
@@ -58,6 +60,12 @@ def open_engine(url: str) -> Engine:
     elif engine.dialect.name == "postgresql":
         event.listen(engine, "begin", _begin_on_postgresql)
     return engine
+
+
+def _arguments(url: URL) -> dict[str, Any]:
+    """Let a server that doesn't answer be an error within seconds, not minutes."""
+    on_server = url.get_backend_name() == "postgresql" and "connect_timeout" not in url.query
+    return {"connect_timeout": CONNECT_SECONDS} if on_server else {}
 
 
 def without_password(url: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from jupyter_mlops.errors import UsageError
+import msgspec
+
+from jupyter_mlops.errors import IntegrityError, UsageError
 from jupyter_mlops.records.access import Approval, Grant, Rule, Token
 from jupyter_mlops.records.base import Record, canonical_json, from_json
 from jupyter_mlops.records.dataset import Collection, DatasetVersion
@@ -38,8 +40,20 @@ KINDS: dict[str, type[Record]] = {
 
 
 def decode(kind: str, body: str) -> Record:
-    """Return the record of a row."""
-    return from_json(body, KINDS[kind])
+    """Return the record of a row.
+
+    Raises:
+        IntegrityError: when this version of the package can't read it.
+    """
+    if kind not in KINDS:
+        raise IntegrityError(f"there is a {kind} on record, of a newer version", hint="upgrade jupyter-mlops")
+    try:
+        return from_json(body, KINDS[kind])
+    except msgspec.MsgspecError as error:
+        raise IntegrityError(
+            f"a {kind} on record can't be read: {error}",
+            hint="upgrade jupyter-mlops, or restore the database from a copy",
+        ) from error
 
 
 def row(ref: str, record: Record) -> dict[str, str]:

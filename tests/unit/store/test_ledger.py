@@ -223,6 +223,22 @@ def test_a_miss_names_what_is_near(ledger: Ledger, ref: str, hint: str) -> None:
     assert hint in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "change, says",
+    [
+        ("UPDATE records SET kind = 'prompt'", "of a newer version"),
+        ("UPDATE records SET body = '{}'", "can't be read"),
+        ("UPDATE records SET body = 'x'", "can't be read"),
+    ],
+)
+def test_a_record_that_cant_be_read_is_said(ledger: Ledger, change: str, says: str) -> None:
+    ledger.append(model(1))
+    with writing(open_engine(ledger.url)) as connection:
+        connection.exec_driver_sql(change)
+    with pytest.raises(IntegrityError, match=says):
+        ledger.get("model/churn@1")
+
+
 WRITER = """
 import sys
 from jupyter_mlops.errors import IntegrityError
