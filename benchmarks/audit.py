@@ -115,7 +115,7 @@ def batch(first: int, end: int, head: str, keys: Keys) -> tuple[list[Any], list[
             details=details,
             key=keys.fingerprint,
         )
-        body = canonical_json(chain.sealed(event, head, keys.sign))
+        body = chain.sealed(event, head, keys.sign)
         digest = chain.link(head, body)
         written.append((*chain.columns(event), head, digest, body.decode()))
         head = digest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 GENESIS = "0" * 64
 Phase = Literal["intent", "done", "failed", "denied"]
+_SIGNATURE = b',"signature":"'
+_UNSIGNED = _SIGNATURE + b'"}'
+_HEX = re.compile(rb'[0-9a-f]{128}"}')
 # How much of a text the columns repeat; the body holds all of it.
 _WIDTHS = {"at": 40, "actor": 255, "action": 60, "subject": 400, "phase": 20}
 
@@ -21,8 +25,8 @@ _WIDTHS = {"at": 40, "actor": 255, "action": 60, "subject": 400, "phase": 20}
 class AuditEvent(Value, frozen=True, kw_only=True):
     """One line: who meant to do, did, or was denied what.
 
-    ``intent`` is the number of the line that said what was meant. ``signature`` is over the hash of the line before
-    and all of this line without it, so that nobody without the ``key`` can write a line.
+    ``intent`` is the number of the line that said what was meant. ``signature``, the last field, is over the hash of
+    the line before and all of this line up to it, so that nobody without the ``key`` can write a line.
     """
 
     schema_version: int = 1
@@ -59,30 +63,42 @@ class Finding(Value, frozen=True, kw_only=True):
 
 
 class AuditReport(Value, frozen=True, kw_only=True):
-    """Say whether the log is whole; ``unfinished`` are the intents that no outcome followed."""
+    """Say whether the log is whole.
+
+    ``unfinished`` are the intents that no outcome followed, in progress or cut short; ``unsettled`` the records that
+    those may have left, reference to digest: until somebody has settled them nothing vouches for them.
+    """
 
     intact: bool
     lines: int
     head: str
     findings: tuple[Finding, ...] = ()
     unfinished: tuple[AuditEvent, ...] = ()
+    unsettled: dict[str, str] = msgspec.field(default_factory=dict)
     notes: tuple[str, ...] = ()
     checkpoint: Checkpoint | None = None
 
 
-def sealed(event: AuditEvent, prev: str, sign: Callable[[bytes], bytes]) -> AuditEvent:
-    """Return the line with its signature."""
-    return msgspec.structs.replace(event, signature=sign(signed_part(event, prev)).hex())
+def sealed(event: AuditEvent, prev: str, sign: Callable[[bytes], bytes]) -> bytes:
+    """Return a line's body, signed."""
+    unsigned = canonical_json(event)
+    signature = sign(prev.encode() + unsigned.removesuffix(_UNSIGNED)).hex()
+    return unsigned.removesuffix(b'"}') + signature.encode() + b'"}'
 
 
-def signed_part(event: AuditEvent, prev: str) -> bytes:
-    """Return what a line's signature is over."""
-    return prev.encode() + canonical_json(msgspec.structs.replace(event, signature=""))
+def signed_part(body: bytes, prev: str) -> bytes:
+    """Return what a line's signature is over: the hash before, and the bytes of the body up to the signature.
+
+    Not what the body means: a later version of the package may write the same in other words. Empty, which nobody
+    signs, where the signature isn't the very end.
+    """
+    said, _, signature = body.rpartition(_SIGNATURE)
+    return prev.encode() + said if _HEX.fullmatch(signature) else b""
 
 
 def checkpoint_part(checkpoint: Checkpoint) -> bytes:
     """Return what a checkpoint's signature is over."""
-    return b"checkpoint" + canonical_json(msgspec.structs.replace(checkpoint, signature=""))
+    return f"checkpoint {checkpoint.seq} {checkpoint.hash} {checkpoint.at} {checkpoint.key}".encode()
 
 
 def link(prev: str, body: bytes) -> str:

@@ -85,7 +85,7 @@ class AuditLog:
             subject=subject,
             phase=phase,
             reason=reason,
-            details=details or {},
+            details=msgspec.json.decode(canonical_json(details or {})),
             intent=intent,
             key=self.keys.fingerprint,
         )
@@ -155,8 +155,7 @@ class AuditLog:
                 records, newest = next(execute(_BEGAN))
                 began = {"began": {"records": records, "newest": newest}}
                 event = msgspec.structs.replace(event, details={**event.details, **began})
-            event = audit.sealed(event, prev, self.keys.sign)
-            body = canonical_json(event)
+            body = audit.sealed(event, prev, self.keys.sign)
             digest = audit.link(prev, body)
             names = ("seq", "at", "actor", "action", "subject", "phase")
             values = dict(zip(names, audit.columns(event), strict=True))
@@ -182,7 +181,7 @@ class AuditLog:
         if audit.link(prev, body.encode()) != digest:
             raise IntegrityError(f"line {last[0]} of the audit log was changed", hint=_MEND)
         event = from_json(body, AuditEvent)
-        if not self.believes(event.key, audit.signed_part(event, prev), event.signature):
+        if not self.believes(event.key, audit.signed_part(body.encode(), prev), event.signature):
             raise IntegrityError(
                 f"line {last[0]} of the audit log isn't signed by a key that is believed here ({event.key or 'none'})",
                 hint=f"if that key is a colleague's or another machine's, put its .pub into {self.keys.folder}",

@@ -78,7 +78,7 @@ def check(
         IntegrityError: when the database or the checkpoint can't be read at all.
     """
     trusted = log.keys.trusted() if trusted is None else trusted
-    findings, notes = list[Finding](), list[str]()
+    findings, unsettled = list[Finding](), dict[str, str]()
     with log.reading() as execute:
         # Read before anything is asked: what is asked then sees all the lines that it speaks of.
         own = log.checkpoint()
@@ -95,14 +95,15 @@ def check(
             findings.append(Finding(seq=0, problem="no checkpoint tells whether its end was cut off"))
         if execute is not None:
             unfinished = [event.action for event in walk.open.values()]
-            found = against_records(execute, walk.named, walk.older, unfinished, notes)
+            found = against_records(execute, walk.named, walk.older, unfinished, unsettled)
             findings += islice(found, _MOST)
-    return _report(walk, own, findings, notes)
+    return _report(walk, own, findings, unsettled)
 
 
-def _report(walk: _Walk, own: Checkpoint | None, findings: list[Finding], notes: list[str]) -> AuditReport:
+def _report(
+    walk: _Walk, own: Checkpoint | None, findings: list[Finding], unsettled: dict[str, str]
+) -> AuditReport:
     known = [each for event in walk.accepted for each in event.details.get("findings", ())]
-    notes += [f"{event.actor} went on at line {event.seq}: {event.reason}" for event in walk.accepted]
     left = [found for found in findings if msgspec.to_builtins(found) not in known]
     return AuditReport(
         intact=not left,
@@ -110,7 +111,8 @@ def _report(walk: _Walk, own: Checkpoint | None, findings: list[Finding], notes:
         head=walk.head.decode(errors="replace") if walk.last else "",
         findings=tuple(left[:_MOST]),
         unfinished=tuple(walk.open.values()),
-        notes=tuple(notes),
+        unsettled=unsettled,
+        notes=tuple(f"{event.actor} went on at line {event.seq}: {event.reason}" for event in walk.accepted),
         checkpoint=own,
     )
 
@@ -185,7 +187,7 @@ def _unsigned(execute: Execute, walk: _Walk, trusted: dict[str, bytes]) -> Itera
     def unsigned(seq: int) -> bool:
         prev, body = next(execute(_LINE, {"seq": seq}))
         event = _decoder.decode(body)
-        part = audit.signed_part(event, prev.decode(errors="replace"))
+        part = audit.signed_part(body, prev.decode(errors="replace"))
         return not signed_by(trusted, event.key, part, event.signature)
 
     for first, last in walk.stretches:

@@ -46,7 +46,7 @@ def against_records(
     named: Mapping[str, Named],
     older: Mapping[str, int],
     unfinished: Sequence[str],
-    notes: list[str],
+    unsettled: dict[str, str],
 ) -> Iterator[Finding]:
     """Yield the records that aren't what the log says.
 
@@ -54,8 +54,8 @@ def against_records(
         execute: asks the database, and gets text as bytes.
         named: what the log says, by reference.
         older: how many records there were before the log began, and the newest one's number.
-        unfinished: the actions that have no outcome; what they may have left is only noted.
-        notes: what is worth knowing and no finding is added here.
+        unfinished: the actions that have no outcome.
+        unsettled: what those may have left is added here, reference to digest, and is no finding.
     """
     newest, was = older.get("newest", 0), older.get("records", 0)
     ((before,),) = execute(_BEFORE, {"newest": newest})
@@ -75,7 +75,7 @@ def against_records(
             # It came to be in this very act, so that the ones behind it were not there when the act began.
             latest = max(latest, said[1])
         if problem == _UNKNOWN and kind in leaves:
-            notes.append(f"{ref} may have come from an act without an outcome")
+            unsettled[ref] = row[4].decode()
         elif problem:
             yield Finding(seq=0, ref=ref, problem=problem)
     yield from (Finding(seq=0, ref=ref, problem="it was put on record and is gone") for ref in missing)

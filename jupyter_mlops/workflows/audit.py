@@ -8,7 +8,7 @@ import msgspec
 
 from jupyter_mlops.errors import IntegrityError, NotFoundError, UsageError
 from jupyter_mlops.records.audit import AuditReport, Finding
-from jupyter_mlops.store import audit_check
+from jupyter_mlops.store import audit_check, stamp
 from jupyter_mlops.store.audit import ACCEPT, read_checkpoint
 from jupyter_mlops.store.keys import fingerprint, read_public
 from jupyter_mlops.store.opened import open_store
@@ -112,6 +112,8 @@ def checkpoint(settings: Settings) -> Checkpoint:
 def accept(settings: Settings, reason: str) -> AuditReport:
     """Go on with the log as it is, after it was tampered with or restored from a copy; that is on record for good.
 
+    Acts without an outcome are settled: that they ended unknown, and which records they may have left, is on record.
+
     Raises:
         UsageError: when there is no reason, or nothing is wrong.
         DeniedError: when the user isn't an admin.
@@ -125,12 +127,29 @@ def accept(settings: Settings, reason: str) -> AuditReport:
         report = AuditReport(
             intact=False, lines=0, head="", findings=(Finding(seq=0, problem=error.message),)
         )
-    if report.intact:
+    if report.intact and not report.unfinished:
         raise UsageError("the audit log is whole", hint="there is nothing to accept")
     found: dict[str, Any] = {"findings": [msgspec.to_builtins(each) for each in report.findings]}
-    with acting(settings, ACCEPT, "audit", reason=reason, **found, checkpoint=report.checkpoint):
-        pass
+    with acting(settings, ACCEPT, "audit", reason=reason, **found, checkpoint=report.checkpoint) as act:
+        _settle(settings, report, reason)
+        act.note(settled=[event.seq for event in report.unfinished])
     return report
+
+
+def _settle(settings: Settings, report: AuditReport, reason: str) -> None:
+    log = open_store(settings).audit
+    for number, event in enumerate(report.unfinished):
+        said: dict[str, Any] = {"error": f"it has no outcome; settled: {reason}"}
+        if number == 0 and report.unsettled:
+            said["records"] = report.unsettled
+        log.append(
+            "failed",
+            actor=stamp.author(),
+            action=event.action,
+            subject=event.subject,
+            intent=event.seq,
+            details=said,
+        )
 
 
 def _where(wanted: Filter) -> tuple[str, dict[str, str]]:

@@ -112,7 +112,10 @@ def checkpoint(output: Path | None) -> None:
 @click.option("--reason", required=True, help="Why; it is on record for good.")
 @json_option
 def accept(reason: str, as_json: bool) -> None:
-    """Go on with the log as it is, after it was tampered with or restored from a copy; it takes an admin."""
+    """Go on with the log as it is, after it was tampered with or restored from a copy; it takes an admin.
+
+    It settles acts that were cut short too: let none be in progress.
+    """
     from jupyter_mlops import settings
     from jupyter_mlops.workflows import audit
 
@@ -120,7 +123,9 @@ def accept(reason: str, as_json: bool) -> None:
     if as_json:
         emit(report)
     else:
-        click.echo(f"went on with {len(report.findings)} finding(s) on record; they stay in the log")
+        click.echo(
+            f"went on with {len(report.findings)} finding(s) on record, settled {len(report.unfinished)} act(s)"
+        )
 
 
 def _export(wanted: Filter, form: str, output: Path | None) -> None:
@@ -191,6 +196,8 @@ def _show_report(report: AuditReport) -> None:
         out.print(
             f"line {event.seq} has no outcome, in progress or cut short: {escape(began)}", soft_wrap=True
         )
+    for ref in report.unsettled:
+        out.print(f"{escape(ref)} may have come from an act without an outcome", soft_wrap=True)
     for note in report.notes:
         out.print(f"note: {escape(note)}", soft_wrap=True)
     if report.intact:

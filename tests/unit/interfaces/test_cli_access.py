@@ -9,12 +9,13 @@ import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from jupyter_mlops import settings as project
 from jupyter_mlops.errors import DeniedError, MlopsError
 from jupyter_mlops.interfaces import cli
-from jupyter_mlops.records.access import ACTIONS, ADMIN, ROLES
+from jupyter_mlops.records.access import ACTIONS, ADMIN, ROLES, Approval
 from jupyter_mlops.records.evaluation import ConditionResult, Evaluation
 from jupyter_mlops.records.model import ModelVersion, Signature
 from jupyter_mlops.store import stamp
@@ -315,6 +316,21 @@ def test_verify_says_whole_or_names_the_line(
     run("audit", "accept", "--reason", "a disk error, see ticket 7")
     assert run("audit", "verify") == 0
     assert "went on at line" in capsys.readouterr().out
+
+
+def test_acts_that_were_cut_short_are_settled(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    number = store.audit.append("intent", actor="ann", action="model.approve", subject="model/churn@2")
+    left = Approval(name="churn", version=2, bundle="b2", verdict="approved", author="bob", created_at="2026")
+    store.ledger.append(left)
+    assert run("audit", "verify") == 0
+    assert f"{left.ref} may have come from an act without an outcome" in capsys.readouterr().out
+    run("audit", "accept", "--reason", "the machine lost power")
+    report = as_json(capsys, "audit", "verify")
+    assert (report["intact"], report["unfinished"], report["unsettled"]) == (True, [], {})
+    (settled,) = store.audit.events("WHERE phase = 'failed'")
+    assert settled.intent == number
+    store.ledger.append(msgspec.structs.replace(left, author="eve", created_at="2027"))
+    assert run("audit", "verify") == 1, "from now on nobody excuses it"
 
 
 def test_accept_needs_something_to_accept(store: Store) -> None:

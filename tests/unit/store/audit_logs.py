@@ -74,9 +74,10 @@ def rewritten(root: Path, seq: int, keys: Keys | None = None) -> None:
             event = msgspec.json.decode(body, type=AuditEvent)
             if number == seq:
                 event = msgspec.structs.replace(event, actor="nobody")
-            if keys is not None:
-                event = chain.sealed(msgspec.structs.replace(event, key=keys.fingerprint), head, keys.sign)
             data = canonical_json(event)
+            if keys is not None:
+                unsigned = msgspec.structs.replace(event, key=keys.fingerprint, signature="")
+                data = chain.sealed(unsigned, head, keys.sign)
             digest = chain.link(head, data)
             connection.execute(
                 "UPDATE audit SET prev = ?, hash = ?, body = ?, actor = ? WHERE seq = ?",

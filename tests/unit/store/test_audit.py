@@ -16,6 +16,7 @@ import pytest
 
 from jupyter_mlops.errors import IntegrityError
 from jupyter_mlops.records import audit as chain
+from jupyter_mlops.records.access import Grant
 from jupyter_mlops.records.audit import AuditEvent, AuditReport
 from jupyter_mlops.records.base import canonical_json
 from jupyter_mlops.store.audit import read_checkpoint
@@ -198,7 +199,7 @@ def test_a_forged_line_at_the_end_is_found_and_nothing_hangs_on_it(project: Path
         phase="intent",
         key=log.keys.fingerprint,
     )
-    data = canonical_json(chain.sealed(event, head, stranger.sign))
+    data = chain.sealed(event, head, stranger.sign)
     values = (LINES + 1, "2030", "ann", "run", "", "intent", head, chain.link(head, data), data.decode())
     change(project, f"INSERT INTO audit VALUES ({', '.join('?' * 9)})", values=values)
     assert first(project) == (LINES + 1, "it isn't signed by a key that is believed here")
@@ -249,3 +250,25 @@ def test_a_checkpoint_that_is_gone_or_forged_is_a_finding(project: Path) -> None
     log.checkpoint_file.write_text("{")
     with pytest.raises(IntegrityError, match="is no checkpoint"):
         check(log)
+
+
+def test_a_signature_says_nothing_of_what_stands_behind_it(project: Path) -> None:
+    with closing(sqlite3.connect(database(project))) as connection:
+        (prev, body) = connection.execute("SELECT prev, body FROM audit WHERE seq = ?", (LINES,)).fetchone()
+        longer = body.removesuffix("}") + ',"actor":"mallory"}'
+        digest = chain.link(prev, longer.encode())
+        values = (longer, digest, "mallory", LINES)
+        connection.execute("UPDATE audit SET body = ?, hash = ?, actor = ? WHERE seq = ?", values)
+        connection.commit()
+    assert msgspec.json.decode(longer, type=AuditEvent).actor == "mallory"
+    assert first(project) == (LINES, "it isn't signed by a key that is believed here")
+
+
+def test_details_are_signed_as_they_are_read(tmp_path: Path) -> None:
+    log = open_log(tmp_path)
+    strange = {10: "ten", 9: "nine", "value": Grant(grant_id="g", user="ann", role="viewer"), "big": 1 << 70}
+    for _ in range(2):
+        open_log(tmp_path).append(
+            "intent", actor="ann", action="run", subject="", details={"strange": strange}
+        )
+    assert check(log).intact
