@@ -266,7 +266,8 @@ def test_a_signature_says_nothing_of_what_stands_behind_it(project: Path) -> Non
 
 def test_details_are_signed_as_they_are_read(tmp_path: Path) -> None:
     log = open_log(tmp_path)
-    strange = {10: "ten", 9: "nine", "value": Grant(grant_id="g", user="ann", role="viewer"), "big": 1 << 70}
+    grant = Grant(grant_id="g", user="ann", role="viewer")
+    strange = {"numbers": {10: "ten", 9: "nine"}, "value": grant, "big": 1 << 70, "none": float("nan")}
     for _ in range(2):
         open_log(tmp_path).append(
             "intent", actor="ann", action="run", subject="", details={"strange": strange}
