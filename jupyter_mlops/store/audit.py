@@ -85,7 +85,7 @@ class AuditLog:
             subject=subject,
             phase=phase,
             reason=reason,
-            details=msgspec.json.decode(canonical_json(details or {})),
+            details=msgspec.json.decode(msgspec.json.encode(details or {})),
             intent=intent,
             key=self.keys.fingerprint,
         )
