@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _RECORD = "jupyter_mlops.record"
 _PLACEHOLDER = "jupyter_mlops.placeholder"
+# A server takes no path of this machine for a version's files.
+_NOWHERE = "https://jupyter-mlops.invalid/nowhere"
 
 
 class Versions:
@@ -173,7 +175,7 @@ class Versions:
                 client.delete_model_version(name, left.version)
         highest = max((int(each.version) for each in known), default=0)
         while highest + 1 < number:
-            made = client.create_model_version(name, _PLACEHOLDER, tags={_PLACEHOLDER: "1"})
+            made = client.create_model_version(name, _NOWHERE, tags={_PLACEHOLDER: "1"})
             client.delete_model_version(name, made.version)
             highest = int(made.version)
 

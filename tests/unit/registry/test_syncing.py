@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,9 +18,6 @@ from jupyter_mlops.registry import syncing
 from jupyter_mlops.registry.mirror import Report
 from jupyter_mlops.registry.tracking import Tracking
 from jupyter_mlops.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 pytestmark = pytest.mark.slow
 X = np.arange(20.0).reshape(-1, 2)
@@ -33,7 +30,7 @@ def settings(registry_workspace: Path) -> Settings:
 
 
 @pytest.fixture
-def started(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def started(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Count the processes that were started instead of starting them."""
     found: list[int] = []
     monkeypatch.setattr(syncing, "_start", lambda _settings: found.append(1))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,7 +10,7 @@ from jupyter_mlops.errors import BlockedError, NotFoundError, UsageError
 from jupyter_mlops.records.evaluation import ConditionResult, ConditionStatus, Evaluation
 from jupyter_mlops.records.model import ModelVersion, Promotion, Signature
 from jupyter_mlops.registry import standing
-from jupyter_mlops.settings import Settings
+from jupyter_mlops.settings import Settings, load
 from jupyter_mlops.store.opened import Store, open_store
 from jupyter_mlops.workflows import models
 
@@ -212,3 +213,18 @@ def test_what_is_logged_is_the_challenger_and_is_promoted(workspace: Path) -> No
     assert standing.aliases(open_store(settings), "churn") == {"champion": 2, "challenger": 2}
     models.rollback(settings, "churn")
     assert models.resolve(settings, "churn@champion").version == 1
+
+
+def test_moved_at_once_by_many_each_move_starts_where_the_last_ended(
+    workspace: Path, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTER_MLOPS_STORE", store_url)
+    settings = load()
+    ledger = open_store(settings).ledger
+    ledger.append(*(version(number) for number in range(1, 7)))
+    with ThreadPoolExecutor(6) as pool:
+        moves = list(pool.map(lambda number: models.promote(settings, f"churn/{number}"), range(1, 7)))
+    found = [one for one in ledger.find("promotion", "churn.champion") if isinstance(one, Promotion)]
+    assert len(found) == len(moves) == 6
+    assert [one.previous for one in found] == [*(one.version for one in found[1:]), None]
+    assert models.resolve(settings, "churn@champion").version == found[0].version

@@ -162,7 +162,7 @@ def test_figures_are_kept_with_the_stage(stage: Session) -> None:
 
 def test_figures_with_a_step_become_a_curve(stage: Session) -> None:
     for epoch in range(3):
-        mlops.log_metrics({"loss": 1.0 / (epoch + 1)}, step=np.int64(epoch))
+        mlops.log_metrics({"loss": 1.0 / (epoch + 1)}, step=epoch)
     assert stage.metrics == {"loss": 1 / 3}
     assert [(step, value) for step, value, _ in stage.curves["loss"]] == [(0, 1.0), (1, 0.5), (2, 1 / 3)]
     for bad in (0.5, "1", True):
