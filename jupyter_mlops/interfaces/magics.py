@@ -103,9 +103,18 @@ def _command(arguments: list[str]) -> None:
         display(SVG(_graph(arguments[1])))
         return
     try:
+        if name == "drift" and (report := _drift(arguments[1:])):
+            display({"text/html": report[0], "text/plain": report[1]}, raw=True)
+            return
         group.main(args=arguments, prog_name="%mlops", standalone_mode=False)
     except click.ClickException as error:
         raise UsageError(error.format_message()) from None
+
+
+def _drift(arguments: list[str]) -> tuple[str, str] | None:
+    from jupyter_mlops.interfaces.cli.drift import shown_in_a_notebook
+
+    return shown_in_a_notebook(arguments)
 
 
 def _graph(notebook: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.monitoring import rule as rules
+from jupyter_mlops.monitoring import timeline
 from jupyter_mlops.monitoring.drawing import drawing
 
 if TYPE_CHECKING:
@@ -18,10 +19,16 @@ _TESTS = {
     "jensen_shannon": "Jensen-Shannon distance",
     "missing": "Missing share, change",
     "unseen": "Unseen values, share",
+    "length": "Length (KS)",
+    "vocabulary": "Share of texts with a word, largest change",
+    "out_of_vocabulary": "Words never met before, change of share",
+    "mmd": "Maximum mean discrepancy",
 }
+_DETECTORS = {"adwin": "ADWIN", "page_hinkley": "Page-Hinkley", "ddm": "DDM"}
 # A PSI of 0.25 is by custom a large change: there the bar is full.
 _FULL = 0.25
 _OPENED = 6
+_NAMED = 8
 
 
 def render(report: DriftReport) -> str:
@@ -35,6 +42,7 @@ def render(report: DriftReport) -> str:
         lstrip_blocks=True,
     )
     plot = environment.get_template("plot.svg").module.plot  # type: ignore[attr-defined]  # macros are found by name
+    time = environment.get_template("time.svg").module
     level = rules.parse(report.rule or rules.DEFAULT).level
     columns = [_column(column, level, opened=index < _OPENED) for index, column in enumerate(report.columns)]
     return environment.get_template("report.html").render(
@@ -42,6 +50,11 @@ def render(report: DriftReport) -> str:
         plot=plot,
         tiles=_tiles(report),
         columns=columns,
+        time=time,
+        heat=timeline.heat(report),
+        quality=[timeline.quality(each) for each in report.performance if each.windows],
+        changes=[f"{_DETECTORS[c.detector]} at {c.at or f'row {c.row + 1:,}'}" for c in report.changes],
+        together=[_together(name, found) for name, found in report.multivariate.items()],
     )
 
 
@@ -84,6 +97,22 @@ def _tiles(report: DriftReport) -> list[dict[str, str]]:
             }
         )
     return tiles
+
+
+def _together(name: str, found: dict[str, Any]) -> dict[str, str]:
+    named = ", ".join(
+        f"{each['name']} ({each['auc_lost']:.3f})" for each in found.get("columns", ())[:_NAMED]
+    )
+    beyond = found["drifted"]
+    return {
+        "name": {"classifier": "Classifier (AUC)", "mmd": "Maximum mean discrepancy"}[name],
+        "rows": f"{found['rows']:,} rows",
+        "statistic": f"{found['statistic']:.4f}",
+        "p_value": p_text(found["corrected_p_value"]),
+        "verdict": "different" if beyond else "same",
+        "tone": "drifted" if beyond else "same",
+        "columns": f"AUC lost without it: {named}" if named else "",
+    }
 
 
 def _column(column: ColumnDrift, level: float, *, opened: bool) -> dict[str, Any]:

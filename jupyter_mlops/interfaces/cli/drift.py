@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _FULL_BAR = 10
 _LARGE = 0.25
+_FRAME = "width:100%;height:640px;border:0;border-radius:8px"
 _STYLES = {"drifted": "bold red", "small change": "yellow", "same": "green", "not compared": "dim"}
 
 
@@ -76,31 +77,66 @@ def command(  # noqa: PLR0913, PLR0917 - click passes options by name
     A WINDOW is: last 7 days, 2026-01-01..2026-01-31, and of a reference also: same hour, same weekday, same weekday
     and hour.
     """
+    report = compared(
+        reference,
+        current,
+        columns,
+        output,
+        {
+            "time": time,
+            "reference_window": reference_window,
+            "current_window": current_window,
+            "by": by,
+            "label": label,
+            "prediction": prediction,
+            "score": score,
+            "margin": margin,
+            "binned": binned,
+            "profile": keep_profile,
+        },
+    )
+    if as_json:
+        emit(report)
+    else:
+        _show(report, output)
+    return 1 if fail_on_drift and report.drifted else 0
+
+
+def compared(
+    reference: str, current: str, columns: str | None, output: Path | None, how: dict[str, Any]
+) -> DriftReport:
+    """Compare as the options say, with a bar for how much was read."""
     from jupyter_mlops import settings
     from jupyter_mlops.interfaces.cli._data_view import progress
     from jupyter_mlops.workflows import watch
 
     chosen = [name.strip() for name in columns.split(",") if name.strip()] if columns else None
     with progress("comparing", None) as tick:
-        how = watch.How(
-            time=time,
-            reference_window=reference_window,
-            current_window=current_window,
-            by=by,
-            binned=binned,
-            profile=keep_profile,
-            label=label,
-            prediction=prediction,
-            score=score,
-            margin=margin,
-            progress=tick,
-        )
-        report = watch.drift(settings.load(), reference, current, columns=chosen, report=output, how=how)
-    if as_json:
-        emit(report)
-    else:
-        _show(report, output)
-    return 1 if fail_on_drift and report.drifted else 0
+        asked = watch.How(**how, progress=tick)
+        return watch.drift(settings.load(), reference, current, columns=chosen, report=output, how=asked)
+
+
+def shown_in_a_notebook(arguments: list[str]) -> tuple[str, str] | None:
+    """Compare, and return the report for a notebook cell as HTML and as a sentence; None where it isn't for reading."""
+    if {"--json", "--help"} & set(arguments):
+        return None
+    from html import escape
+
+    from jupyter_mlops.monitoring.report import render
+
+    with command.make_context("%mlops drift", list(arguments)) as context:
+        options = dict(context.params)
+    options.pop("as_json")
+    options.pop("fail_on_drift")
+    reference, current, columns, output = (
+        options.pop(name) for name in ("reference", "current", "columns", "output")
+    )
+    report = compared(
+        reference, current, columns, output, {"profile": options.pop("keep_profile"), **options}
+    )
+    # In a frame of its own, so that neither page's styles reach the other.
+    frame = f'<iframe title="Drift report" srcdoc="{escape(render(report))}" style="{_FRAME}"></iframe>'
+    return f'<div class="mlops-drift">{frame}</div>', report.summary
 
 
 def _show(report: DriftReport, output: Path | None) -> None:

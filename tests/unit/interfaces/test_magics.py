@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
 
 
 @pytest.fixture
@@ -117,3 +119,16 @@ def test_commands_know_the_notebook(
 def test_an_unknown_command_is_explained(shell: Any, capsys: pytest.CaptureFixture[str]):
     assert not shell.run_cell("%mlops garph").success
     assert "did you mean graph" in capsys.readouterr().err
+
+
+def test_a_drift_report_is_shown_in_a_frame(shell: Any, workspace: Path, capsys: pytest.CaptureFixture[str]):
+    (workspace / "a.csv").write_text("x\n" + "".join(f"{i / 7}\n" for i in range(60)))
+    with capture_output() as captured:
+        shell.run_line_magic("mlops", "drift a.csv a.csv --exact")
+    [shown] = captured.outputs
+    assert shown.data["text/plain"].startswith("No column of 1 drifted between a.csv (60 rows)")
+    assert 'srcdoc="&lt;!doctype html&gt;' in shown.data["text/html"]
+    shell.run_line_magic("mlops", "drift a.csv a.csv --json")
+    assert json.loads(capsys.readouterr().out)["drifted"] is False
+    with pytest.raises(UsageError, match="Missing argument 'CURRENT'"):
+        shell.run_line_magic("mlops", "drift a.csv")

@@ -5,12 +5,16 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
+from msgspec.structs import replace
 
-from jupyter_mlops.monitoring import plots
+from jupyter_mlops.monitoring import plots, timeline
 from jupyter_mlops.monitoring.columns import Side, categories
 from jupyter_mlops.monitoring.drawing import drawing
 from jupyter_mlops.monitoring.drift import compare
+from jupyter_mlops.monitoring.over_time import Windows
+from jupyter_mlops.monitoring.over_time import compare as compare_over_time
 from jupyter_mlops.monitoring.report import render
+from jupyter_mlops.records.drift import ConceptChange, DriftReport, Performance, WindowPerformance
 
 VOID = {"meta", "br", "line", "path"}
 
@@ -156,3 +160,77 @@ def test_a_small_change_has_a_verdict_of_its_own() -> None:
     before = pd.DataFrame({"n": random.normal(size=20_000)})
     page = render(compare(before, before + 0.1, rule="p < 0.05 and psi >= 0.1"))
     assert ">small change</span>" in page
+
+
+def over_time() -> DriftReport:
+    random = np.random.default_rng(0)
+    rows = 3_000
+    when = pd.Timestamp("2026-01-01") + pd.to_timedelta(np.arange(rows) // 300, unit="D")
+    before = pd.DataFrame({"when": when, "<b>x": random.normal(size=rows), "y": random.normal(size=rows)})
+    after = before.assign(**{"<b>x": before["<b>x"] + (np.arange(rows) >= 2_100)})
+    sides = {"reference": ("old", before), "current": ("new", after)}
+    return compare_over_time(sides, Windows("when", by="day"), rule="p < 0.01")
+
+
+def test_periods_are_a_strip_a_column() -> None:
+    found = over_time()
+    layout = timeline.heat(found)
+    assert layout is not None
+    assert [name["title"] for name in layout["names"]] == ["<b>x", "y"]
+    assert [cell["drifted"] for cell in layout["cells"][:10]] == [False] * 7 + [True] * 3
+    assert layout["cells"][9]["strength"] == 1
+    assert all(cell["x"] + cell["width"] <= layout["width"] for cell in layout["cells"])
+    page = Page(text := render(found))
+    assert page.open == []
+    assert "Over time" in text
+    assert "<b>x, 2026" not in text
+    assert timeline.heat(compare(*(pd.DataFrame({"x": [1.5, 2.5]}),) * 2)) is None
+
+
+def window(start: str, value: float | None, guess: float | None, *, alarm: bool = False) -> WindowPerformance:
+    return WindowPerformance(
+        start=start,
+        rows=100,
+        labelled=100,
+        value=value,
+        interval=None if value is None else (value - 0.1, value + 0.1),
+        alarm=alarm,
+        estimated=guess,
+        estimated_interval=None if guess is None else (guess - 0.2, guess + 0.2),
+    )
+
+
+def test_the_model_over_time() -> None:
+    metric = Performance(
+        metric="roc_auc",
+        reference=0.8,
+        reference_interval=(0.75, 0.85),
+        margin=0.02,
+        windows=(window("a", 0.8, 0.8), window("b", 0.5, None, alarm=True), window("c", None, 0.9)),
+        alarm=True,
+    )
+    found = replace(
+        over_time(),
+        performance=(metric,),
+        changes=(
+            ConceptChange(detector="adwin", row=41),
+            ConceptChange(detector="ddm", row=4, at="2026-01-01"),
+        ),
+    )
+    layout = timeline.quality(metric)
+    assert [mark["tone"] for mark in layout["marks"]] == ["measured", "estimated", "alarm", "estimated"]
+    assert all(0 <= mark["top"] <= mark["y"] <= mark["bottom"] <= layout["base"] for mark in layout["marks"])
+    text = render(found)
+    assert Page(text).open == []
+    assert "ADWIN at row 42; DDM at 2026-01-01." in text
+    assert "0.8000 in the reference; an alarm is 0.02 worse" in text
+
+
+def test_what_carries_a_difference_is_named() -> None:
+    random = np.random.default_rng(0)
+    before = pd.DataFrame(random.normal(size=(2_000, 3)), columns=["a", "b", "c"])
+    found = compare(before, before.assign(b=before["b"] + 1))
+    assert [each["name"] for each in found.multivariate["classifier"]["columns"]] == ["b"]
+    assert found.multivariate["mmd"]["drifted"]
+    text = render(found)
+    assert "AUC lost without it: b (" in text

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,9 +14,9 @@ from jupyter_mlops.interfaces.cli.drift import command
 from jupyter_mlops.workflows.watch import How, drift
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from jupyter_mlops.records.drift import DriftReport
+
+CENSUS = Path(__file__).parents[3] / "example_notebooks" / "employment_ma.parquet"
 
 
 def people(
@@ -127,3 +128,31 @@ def test_the_command(workspace: Path) -> None:
     assert "accuracy, reference 0.7" in run.output
     assert "worse than the reference" in run.output
     assert "estimated 0.7" in run.output
+
+
+def test_the_census_raises_no_alarm(workspace: Path) -> None:
+    """A model of 2015 is as good from 2016 to 2018, and so it is by estimate; people's answers differ somewhat."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
+    census = pd.read_parquet(CENSUS)
+    answers = ["SCHL", "MAR", "RELP", "DIS", "ESP", "MIG", "MIL", "SEX", "RAC1P"]
+    census["older"] = census["AGEP"] // 5
+    past = census[census["year"] == 2015].sample(frac=1, random_state=0)
+    model = make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression(max_iter=2_000))
+    model.fit(past[[*answers, "older"]].head(6_000), past["employed"].head(6_000))
+    census["score"] = model.predict_proba(census[[*answers, "older"]])[:, 1]
+    held_out = census.loc[past.index[6_000:]]
+    held_out.to_parquet("before.parquet")
+    census[census["year"] > 2015].to_parquet("after.parquet")
+    how = How(label="employed", score="score", time="year", by="year")
+    found = drift(configuration.load(), "before.parquet", "after.parquet", columns=answers, how=how)
+    for metric in found.performance:
+        assert not metric.alarm
+        for window in metric.windows:
+            assert window.value is not None
+            assert window.estimated_interval is not None
+            assert window.estimated_interval[0] - 0.01 < window.value < window.estimated_interval[1] + 0.01
+    assert "The model's accuracy holds at 0." in found.summary
+    assert max(column.effect or 0 for column in found.columns) < 0.02
