@@ -52,7 +52,7 @@ tables = st.dictionaries(st.integers(0, 9), st.tuples(st.none() | st.integers(0,
 
 
 @given(tables, tables)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_rows_by_key_are_as_in_dicts(left: dict[int, Any], right: dict[int, Any]) -> None:
     def frame(rows: dict[int, Any]) -> pd.DataFrame:
         return pd.DataFrame(

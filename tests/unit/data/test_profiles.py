@@ -120,7 +120,7 @@ types = {"float": "float64", "int": "int64", "word": "str", "flag": "bool", "tim
 
 
 @given(st.sampled_from(sorted(values)), st.data(), st.integers(0, 40), st.integers(0, 40))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_the_profile_of_two_parts_is_that_of_the_whole(
     kind: str, data: st.DataObject, first: int, second: int
 ) -> None:

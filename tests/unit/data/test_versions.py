@@ -121,6 +121,7 @@ def test_spoiled_store_content_is_never_handed_out(store: Store, tmp_path: Path)
         ("churm.csv", "did you mean churn.csv"),
         ("nowhere/churn.csv", "no folder"),
         (".", "with the project in it"),
+        ("/dev/null", "is not a file or a folder"),
         (3, "a int can't be a dataset"),
     ],
 )

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -120,3 +122,37 @@ def test_spoiled_content_is_not_checked_out(settings: Settings, tmp_path: Path) 
     with pytest.raises(IntegrityError, match="was changed"):
         data.checkout(settings, "churn", tmp_path / "copy.csv")
     assert not (tmp_path / "copy.csv").exists()
+
+
+_ADDS = """
+import sys
+from pathlib import Path
+from jupyter_mlops.settings import Settings
+from jupyter_mlops.workflows import data
+root, url, folder, number = sys.argv[1:]
+settings = Settings(root=Path(root), store=url)
+for turn in range(3):
+    data.add(settings, "shared", Path(folder))
+    path = Path(root).parent / f"{number}.txt"
+    path.write_text(f"{number} {turn}")
+    data.add(settings, "own", path)
+"""
+
+
+@pytest.mark.slow
+def test_several_at_a_time_lose_nothing(tmp_path: Path, store_url: str) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for number in range(30):
+        (folder / f"{number}.bin").write_bytes(bytes([number]) * 1000)
+    root = tmp_path / "project"
+    commands = [
+        [sys.executable, "-c", _ADDS, str(root), store_url, str(folder), str(number)] for number in range(4)
+    ]
+    processes = [subprocess.Popen(command, stderr=subprocess.PIPE) for command in commands]
+    told = [process.communicate()[1].decode() for process in processes]
+    assert [process.returncode for process in processes] == [0] * 4, told
+    settings = Settings(root=root, store=store_url)
+    assert len(data.list_datasets(settings, "shared")) == 1
+    assert len(data.list_datasets(settings, "own")) == 12
+    assert {each.status for each in data.verify(settings)} == {"whole"}
