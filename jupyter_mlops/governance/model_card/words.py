@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from jupyter_mlops.records.evaluation import Figure
 
 SHORT = 12
-_BITS = 1000
+_THOUSAND = 1_000
+_COUNTLESS = 1e15
 # Figures that are shares have one axis, so that pictures of several can be compared.
 _SHARES = frozenset(
     {
@@ -37,8 +38,8 @@ def spoken(metric: str) -> str:
 
 
 def number(value: float) -> str:
-    """Write a figure with four digits."""
-    return f"{value:.4g}" if abs(value) < 1e5 else f"{value:.3e}"  # noqa: PLR2004 - beyond it digits are hard to count
+    """Write a figure as people read it: four digits, or all before the point where there are more."""
+    return f"{value:,.0f}" if _THOUSAND <= abs(value) < _COUNTLESS else f"{value:.4g}"
 
 
 def interval(bounds: tuple[float, float] | None) -> str:
@@ -56,11 +57,6 @@ def time(stamp: str) -> str:
     return f"{stamp[:16].replace('T', ' ')} UTC" if stamp else ""
 
 
-def day(stamp: str) -> str:
-    """Write the day of a time."""
-    return stamp[:10]
-
-
 def short(ref: str) -> str:
     """Write ``dataset/name@digest`` with the beginning of its digest."""
     name, at, version = ref.rpartition("/")[2].partition("@")
@@ -76,9 +72,9 @@ def size(bytes_: int) -> str:
     """Write a size in the unit that fits."""
     amount = float(bytes_)
     for unit in ("bytes", "kB", "MB", "GB"):
-        if amount < _BITS or unit == "GB":
+        if amount < _THOUSAND or unit == "GB":
             break
-        amount /= _BITS
+        amount /= _THOUSAND
     return f"{amount:,.0f} {unit}" if unit == "bytes" else f"{amount:.3g} {unit}"
 
 

@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from jupyter_mlops.governance.model_card import markdown, page, prose, verdict
 from jupyter_mlops.governance.model_card.layout import lay_out
 from jupyter_mlops.governance.model_card.record import Card, Event, Vote
-from jupyter_mlops.records.evaluation import ConditionResult
+from jupyter_mlops.records.evaluation import ConditionResult, Figure, Slice
 from tests.unit.governance import cards
 
 HOSTILE = """</td><script>alert(1)</script>"'`|*_[x](javascript:alert(1))\\ <img src=x onerror=alert(1)> {{ 7 * 7 }} &lt;"""
@@ -258,3 +258,39 @@ def test_an_optional_condition_is_shown_as_not_evaluated() -> None:
 def test_what_no_gate_says_is_said(changes: dict[str, Any], said: str) -> None:
     shown = verdict.cautions(msgspec.structs.replace(cards.full(), **changes))
     assert any(said in line for line in shown), shown
+
+
+def test_a_regressions_figures_have_axes_of_their_own() -> None:
+    figures = (
+        Figure(metric="mean_absolute_error", value=123456.0, ci=(120000.0, 130000.0)),
+        Figure(metric="root_mean_squared_error", value=3.2),
+    )
+    conditions = (
+        ConditionResult(
+            text="mean_absolute_error <= 125000", status="passed", value=123456.0, threshold=125000.0
+        ),
+    )
+    parts = tuple(
+        Slice(
+            attribute="region",
+            group=name,
+            rows=50,
+            figures=(msgspec.structs.replace(figures[0], value=value),),
+        )
+        for name, value in (("north", 121000.0), ("south", 128000.0))
+    )
+    judged = cards.evaluation(figures=figures, conditions=conditions, slices=parts)
+    card = msgspec.structs.replace(cards.full(), evaluations=(judged,))
+    shown = text(card)
+    assert "| mean absolute error | **123,456** | 120,000 to 130,000 | 125,000 |" in shown
+    assert "mean absolute error where it is worst: region south" in shown
+    assert "axis from" not in html(card)
+    assert html(card).count('class="bar"') == 3
+
+
+def test_a_group_without_a_figure_says_so() -> None:
+    bare = Slice(attribute="x", group="few", rows=31)
+    judged = cards.evaluation(slices=(*cards.evaluation().slices, bare))
+    assert "| **few** | 31 | not recorded |" in text(
+        msgspec.structs.replace(cards.full(), evaluations=(judged,))
+    )
