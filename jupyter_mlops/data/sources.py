@@ -115,8 +115,9 @@ def without_credentials(url: str) -> str:
 
 
 def file_name(label: str) -> str:
-    """Return the name of the file or folder that a record's source names."""
-    return PurePosixPath(urlsplit(label).path if is_url(label) else label).name
+    """Return the name of the file or folder that a record's source names; empty where it names none."""
+    name = PurePosixPath(urlsplit(label).path if is_url(label) else label).name
+    return "" if name == ".." or "\0" in name else name
 
 
 def own_name(source: object, query: str = "") -> str | None:

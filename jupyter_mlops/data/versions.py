@@ -190,7 +190,8 @@ def checkout(
         NotFoundError: when the content is gone.
         IntegrityError: when the stored content was changed.
     """
-    folder = folder or store.datasets / version.name / version.version[:12]
+    # The record may be from elsewhere: its name becomes a path here.
+    folder = folder or store.datasets / check_name("dataset", version.name) / version.version[:12]
     path = folder / (file_name or file_name_of(version))
     if version.content == "folder":
         manifest = folders.read_manifest(store.objects, version.version)
@@ -211,9 +212,10 @@ def checkout(
 
 def file_name_of(version: DatasetVersion) -> str:
     """Return the name of the file or folder a version was recorded from."""
-    if version.source == FRAME or version.query:
-        return f"{version.name}.{version.format}"
-    return sources.file_name(version.source) or version.name
+    source = (
+        f"{version.name}.{version.format}" if version.source == FRAME or version.query else version.source
+    )
+    return sources.file_name(source) or version.name
 
 
 def reads_of(store: Store, version: DatasetVersion, source: object) -> dict[str, str]:

@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 from jupyter_mlops.data import versions
+from jupyter_mlops.data.sources import own_name
 from jupyter_mlops.errors import DataError, IntegrityError, NotFoundError, UsageError
+from jupyter_mlops.records.dataset import DatasetVersion
 from jupyter_mlops.settings import Settings
 from jupyter_mlops.store.files import hash_file
 from jupyter_mlops.store.opened import Store, open_store
@@ -164,3 +166,41 @@ def test_a_frame_that_parquet_cant_hold_is_refused(store: Store) -> None:
 def test_a_bad_name_is_refused(store: Store, frame: pd.DataFrame) -> None:
     with pytest.raises(UsageError, match="can't name a dataset"):
         versions.add(store, "a/b", frame)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"source": "https://host/a/.."},
+        {"source": ".."},
+        {"source": "frame", "format": "/../../../x"},
+        {"source": "a", "name": "../../evil"},
+    ],
+)
+def test_a_record_from_elsewhere_leads_nowhere_else(
+    store: Store, tmp_path: Path, fields: dict[str, str]
+) -> None:
+    record = {
+        "name": "it",
+        "format": "csv",
+        "version": store.objects.put_bytes(b"1"),
+        "size_bytes": 1,
+        **fields,
+    }
+    try:
+        path = versions.checkout(store, DatasetVersion(**record))  # type: ignore[arg-type]  # a table of cases
+    except UsageError as error:
+        assert "can't name a dataset" in str(error)  # noqa: PT017 - either is right
+    else:
+        assert path.resolve().is_relative_to(store.datasets / "it")
+        assert path.read_bytes() == b"1"
+    assert {each.name for each in tmp_path.iterdir()} == {".mlops"}
+
+
+def test_a_path_that_ends_in_dots_has_the_folders_name(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "data" / "sub").mkdir(parents=True)
+    (tmp_path / "data" / "a.txt").write_text("1")
+    assert (
+        versions.checkout(store, versions.add(store, "it", tmp_path / "data" / "sub" / "..")).name == "data"
+    )
+    assert own_name(str(tmp_path / "data" / "sub" / "..")) is None
