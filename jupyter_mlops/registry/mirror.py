@@ -21,7 +21,8 @@ from jupyter_mlops.registry import attachments, standing
 from jupyter_mlops.registry.mirrored_versions import Versions
 from jupyter_mlops.registry.models import Registry
 from jupyter_mlops.registry.tracking import load_mlflow, quiet
-from jupyter_mlops.store import changes
+from jupyter_mlops.store import changes, stamp
+from jupyter_mlops.store.recording import recorded
 from jupyter_mlops.store.turns import turn
 
 if TYPE_CHECKING:
@@ -180,7 +181,9 @@ class Mirror:
         with turn(self._store.settings, standing.TURN):
             over = standing.taken_over(self._store, name)
             if over:
-                self._store.ledger.append(*over)
+                log, why = self._store.audit, over[0].reason
+                with recorded(log, stamp.author(), "model.promote", f"model/{name}", reason=why, details={}):
+                    self._store.ledger.append(*over)
         wanted = standing.aliases(self._store, name)
         client = self._tracking.client
         mlflow = load_mlflow()

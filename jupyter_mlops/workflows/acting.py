@@ -3,35 +3,20 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.errors import AuditError, DeniedError, MlopsError
+from jupyter_mlops.errors import DeniedError, MlopsError
 from jupyter_mlops.records.access import DENIED
-from jupyter_mlops.records.base import canonical_json
-from jupyter_mlops.store import access, anchors, stamp
+from jupyter_mlops.store import access, stamp
 from jupyter_mlops.store.opened import open_store
+from jupyter_mlops.store.recording import as_plain, as_text, named, recorded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from jupyter_mlops.settings import Settings
     from jupyter_mlops.store.opened import Store
-
-_LONGEST_ERROR = 2000
-
-
-@dataclass
-class Act:
-    """Collect what the outcome's record says beside the intent's."""
-
-    details: dict[str, Any] = field(default_factory=dict)
-    subject: str = ""
-
-    def note(self, **details: Any) -> None:
-        """Add to what the outcome's record says; ``subject`` names what came to be, where only the act could tell."""
-        self.subject = str(details.pop("subject", self.subject))
-        self.details.update(details)
+    from jupyter_mlops.store.recording import Act
 
 
 @contextmanager
@@ -48,32 +33,10 @@ def acting(
         IntegrityError: when the audit log was tampered with; nothing was done then.
     """
     store = open_store(settings)
-    with store.audit.rows.kept_open(), _recorded(store, action, subject, reason, details) as act:
-        yield act
-
-
-@contextmanager
-def _recorded(store: Store, action: str, subject: str, reason: str, details: dict[str, Any]) -> Iterator[Act]:
-    actor = _allow(store, action, subject, reason, details)
-    said: dict[str, Any] = {"actor": actor, "action": action, "reason": _text(reason)}
-    intent = store.audit.append("intent", subject=_text(subject), details=_plain(details), **said)
-    act = Act(subject=subject)
-    with stamp.speaking_for(actor), anchors.collecting() as records:
-        try:
+    with store.audit.rows.kept_open():
+        actor = _allow(store, action, subject, reason, details)
+        with recorded(store.audit, actor, action, subject, reason=reason, details=details) as act:
             yield act
-        except BaseException as error:
-            act.note(error=_named(error))
-            try:
-                store.audit.append("failed", **said, **_outcome(act, records), intent=intent)
-            except MlopsError as unrecorded:
-                error.add_note(f"that it failed isn't on record: {unrecorded}")
-            raise
-    try:
-        store.audit.append("done", **said, **_outcome(act, records), intent=intent)
-    except AuditError as error:
-        error.message = f"it is done, but its outcome isn't on record: {error.message}"
-        error.hint = f"`jupyter mlops audit verify` will name line {intent} as one without an outcome"
-        raise
 
 
 def allow(settings: Settings, action: str, subject: str = "", *, reason: str = "", **details: Any) -> str:
@@ -85,8 +48,17 @@ def allow(settings: Settings, action: str, subject: str = "", *, reason: str = "
     return _allow(open_store(settings), action, subject, reason, details)
 
 
+def refuse(store: Store, error: MlopsError, **said: Any) -> None:
+    """Put on record that somebody tried what they may not."""
+    details = {**said.pop("details", {}), "error": named(error)}
+    try:
+        store.audit.append("denied", **said, details=details)
+    except MlopsError as unrecorded:
+        error.add_note(f"that it was tried isn't on record: {unrecorded}")
+
+
 def _allow(store: Store, action: str, subject: str, reason: str, details: dict[str, Any]) -> str:
-    said: dict[str, Any] = {"action": action, "subject": _text(subject), "details": _plain(details)}
+    said: dict[str, Any] = {"action": action, "subject": as_text(subject), "details": as_plain(details)}
     try:
         actor = access.identify(store.ledger)
     except DeniedError as error:
@@ -97,44 +69,6 @@ def _allow(store: Store, action: str, subject: str, reason: str, details: dict[s
         denied = DeniedError(
             "; ".join(decision.reasons), hint="ask an admin: jupyter mlops access list shows them"
         )
-        refuse(store, denied, actor=actor, reason=_text(reason), **said)
+        refuse(store, denied, actor=actor, reason=as_text(reason), **said)
         raise denied
     return actor
-
-
-def refuse(store: Store, error: MlopsError, **said: Any) -> None:
-    """Put on record that somebody tried what they may not."""
-    details = {**said.pop("details", {}), "error": _named(error)}
-    try:
-        store.audit.append("denied", **said, details=details)
-    except MlopsError as unrecorded:
-        error.add_note(f"that it was tried isn't on record: {unrecorded}")
-
-
-def _outcome(act: Act, records: dict[str, str]) -> dict[str, Any]:
-    details = _plain(act.details)
-    return {"subject": _text(act.subject), "details": {**details, "records": records} if records else details}
-
-
-def _named(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".removesuffix(": ")[:_LONGEST_ERROR]
-
-
-def _plain(value: Any) -> Any:
-    """Return what JSON and every database take: whatever else is in it becomes text."""
-    try:
-        canonical_json(value)
-    except (TypeError, ValueError, OverflowError):
-        pass
-    else:
-        return value
-    if isinstance(value, dict):
-        return {_text(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(each) for each in value]
-    return _text(value)
-
-
-def _text(value: object) -> str:
-    # A file name that isn't UTF-8 comes as text that can't be written as UTF-8.
-    return str(value).encode("utf-8", "backslashreplace").decode()
