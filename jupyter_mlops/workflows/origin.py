@@ -177,16 +177,21 @@ def inputs(store: Store, origin: Origin) -> Inputs:
     stages: dict[str, str] = {}
     folders: set[str] = set()
     made: set[str] = set()
+    kept = {
+        os.path.normpath(path): digest
+        for each in origin.executions.values()
+        for path, digest in each.kept.items()
+    }
     for name, execution in origin.executions.items():
         for path, digest in _met(execution).items():
             plain = os.path.normpath(path)
             if plain in files or plain in missing or plain in made:
                 continue
-            if any(each.startswith(plain + os.sep) for each in (*files, *made)):
-                # A folder: the files in it stand for it.
+            if any(each.startswith(plain + os.sep) for each in (*kept, *made)):
+                # A folder: the files in it stand for it, whichever stage kept them.
                 continue
             stages[plain] = name
-            if not digest:
+            if not kept.get(plain, digest):
                 folders.add(plain)
             elif store.objects.has(digest):
                 files[plain] = digest

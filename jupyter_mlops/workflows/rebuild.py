@@ -9,6 +9,7 @@ import contextlib
 import io
 import os
 import pickle
+import signal
 import sys
 import warnings
 from pathlib import Path
@@ -35,6 +36,8 @@ from jupyter_mlops.workflows.judging import is_time
 from jupyter_mlops.workflows.origin import gate_figures, joined_metrics
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from jupyter_mlops.records.run import Run
     from jupyter_mlops.store.opened import Store
 
@@ -96,6 +99,7 @@ def main(request: str, answer: str) -> None:
     """Read the request's file, do it, and write the answer's."""
     from jupyter_mlops.store.files import write_atomic
 
+    signal.signal(signal.SIGTERM, _interrupt)
     asked = msgspec.json.decode(Path(request).read_bytes(), type=Request)
     stream = sys.stdout
 
@@ -279,6 +283,11 @@ class _Rebuilding:
                 what=f"its fingerprint differs; its content can't be looked at ({why})",
             )
         return msgspec.json.decode(answer.read_bytes(), type=FirstDifference | None)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    # The kernels are ended with the run, and nothing is left running.
+    raise KeyboardInterrupt
 
 
 def _is_random(name: str) -> bool:

@@ -162,6 +162,19 @@ def test_files_are_met_as_the_first_stage_found_them(store):
     assert found.stages["raw.csv"] == "clean"
 
 
+def test_a_folder_is_met_by_its_files_whichever_stage_kept_them(store):
+    def execution(stage, **changes):
+        return StageExecution(key="k", pipeline="n", stage=stage, source="", run_id="r", **changes)
+
+    digest = store.objects.put_bytes(b"a")
+    executions = {
+        "load": execution("load", reads={"parts": "f" * 64, "empty": "e" * 64}),
+        "log": execution("log", kept={"parts/a.txt": digest, "empty": ""}),
+    }
+    found = origin.inputs(store, SimpleNamespace(executions=executions))  # type: ignore[arg-type]
+    assert (found.files, found.missing, found.folders) == ({"parts/a.txt": digest}, {}, ("empty",))
+
+
 def test_the_stages_behind_one_are_those_of_its_variables_and_files():
     def execution(stage, **changes):
         return StageExecution(key="k", pipeline="n", stage=stage, source="", run_id="r", **changes)
