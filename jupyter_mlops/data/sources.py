@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from jupyter_mlops.errors import DataError, NotFoundError, UsageError
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 FRAME = "frame"
 DVC = ".dvc"
+_FILE = "file://"
 _url = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(::|://)")
 
 
@@ -55,6 +56,9 @@ def opened(
         yield _asked(source, query)
     elif not isinstance(source, str | os.PathLike):
         yield _frame(source)
+    elif isinstance(source, str) and source.startswith(_FILE):
+        with _local(Path(unquote(urlsplit(source).path)), root, scratch) as found:
+            yield found
     elif is_url(source):
         from jupyter_mlops.data.remote_sources import fetched
 
@@ -89,13 +93,16 @@ def existing(path: Path) -> Path:
     Raises:
         DataError: when there is none, with the names that come near; or when it is a pipe or a device.
     """
-    if path.is_file() or path.is_dir():
-        return path
-    if path.exists():
-        raise DataError(f"{path} is not a file or a folder", hint="a pipe or a device can't be recorded")
-    if not path.parent.is_dir():
-        raise DataError(f"no folder {path.parent} for {path.name}", hint=f"you are in {Path.cwd()}")
-    files = [entry.name for entry in path.parent.iterdir() if not entry.name.startswith(".")]
+    try:
+        if path.is_file() or path.is_dir():
+            return path
+        if path.exists():
+            raise DataError(f"{path} is not a file or a folder", hint="a pipe or a device can't be recorded")
+        if not path.parent.is_dir():
+            raise DataError(f"no folder {path.parent} for {path.name}", hint=f"you are in {Path.cwd()}")
+        files = [entry.name for entry in path.parent.iterdir() if not entry.name.startswith(".")]
+    except OSError as error:  # a name that is too long, a folder that may not be read
+        raise DataError(f"{str(path)[:80]} can't be read: {error.strerror}", hint="check the path") from None
     near = NotFoundError.of("file", path.name, files)
     raise DataError(f"no file {path}", hint=near.hint, **near.details)
 

@@ -124,6 +124,9 @@ def test_spoiled_store_content_is_never_handed_out(store: Store, tmp_path: Path)
         ("nowhere/churn.csv", "no folder"),
         (".", "with the project in it"),
         ("/dev/null", "is not a file or a folder"),
+        ("file:///dev/zero", "is not a file or a folder"),
+        ("x" * 5000, "File name too long"),
+        ("http://[bad/a.csv", "can't be read"),
         (3, "a int can't be a dataset"),
     ],
 )
@@ -195,6 +198,12 @@ def test_a_record_from_elsewhere_leads_nowhere_else(
         assert path.resolve().is_relative_to(store.datasets / "it")
         assert path.read_bytes() == b"1"
     assert {each.name for each in tmp_path.iterdir()} == {".mlops"}
+
+
+def test_a_file_by_its_url(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "a b.txt").write_text("1")
+    version = versions.add(store, "it", f"file://{tmp_path}/a%20b.txt")
+    assert (version.source, versions.checkout(store, version).name) == ("a b.txt", "a b.txt")
 
 
 def test_a_path_that_ends_in_dots_has_the_folders_name(store: Store, tmp_path: Path) -> None:
