@@ -47,6 +47,8 @@ _DATASETS = "datasets.json"
 # The settings that say where a project keeps things, and what it runs on.
 _PLACES = ("store", "tracking_uri", "objects", "engine")
 _MOST_TOLD = 1_000
+# How long a build that is broken off may take to end, in seconds.
+_PATIENCE = 60
 _clock = re.compile(r"(?:^|[_.])(?:seconds|secs|ms|milliseconds|duration|latency|elapsed|time)(?:$|[_.])")
 
 
@@ -204,7 +206,12 @@ class _Building:
                     if self._wanted.on_step is not None:
                         self._wanted.on_step(step.label, step.done, step.total)
             except BaseException:
+                # It ends its kernels first; who can't wait for it presses Ctrl-C once more.
                 process.terminate()
+                try:
+                    process.wait(_PATIENCE)
+                except (subprocess.TimeoutExpired, KeyboardInterrupt):
+                    process.kill()
                 raise
         if process.returncode or not answer.is_file():
             said = log.read_text(errors="replace").strip().splitlines()[-1:] or ["it ended without a word"]
