@@ -96,13 +96,9 @@ def _problem(ref: str, kind: str, row: tuple[Any, ...]) -> str:
         return "its content isn't what its digest says"
     fits = ref.encode() == kind.encode() + b"/" + name + (b"@" + version if version else b"")
     if fits and kind in _WEIGHTY:
-        wanted = rows.row(ref, rows.decode(kind, body.decode()))
-        columns = {
-            "kind": row[1],
-            "name": name,
-            "version": version,
-            "lookup": lookup,
-            "created_at": created_at,
-        }
-        fits = all(wanted[column].encode() == found for column, found in columns.items())
+        record = rows.decode(kind, body.decode())
+        own = record.ref
+        said = (str(own), own.kind, own.name, own.version, record.lookup, record.created_at)
+        found = (row[0], row[1], name, version, lookup, created_at)
+        fits = all(text.encode() == column for text, column in zip(said, found, strict=True))
     return "" if fits else "its columns don't say what its body says"
