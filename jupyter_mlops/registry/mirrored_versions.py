@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 _RECORD = "jupyter_mlops.record"
 _PLACEHOLDER = "jupyter_mlops.placeholder"
-# A server takes no path of this machine for a version's files.
-_NOWHERE = "https://jupyter-mlops.invalid/nowhere"
 
 
 class Versions:
@@ -160,13 +158,12 @@ class Versions:
         except mlflow.exceptions.MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-        self._skip_to(name, version.version)
         # By its folder, not as models:/<id>: MLflow would look that up in the global tracking database.
-        source, tags = logged.artifact_location, _tags(version)
-        made = client.create_model_version(name, source, run_id=run_id, tags=tags, model_id=logged.model_id)
-        return int(made.version)
+        made_of = {"source": logged.artifact_location, "run_id": run_id, "model_id": logged.model_id}
+        self._skip_to(name, version.version, made_of)
+        return int(client.create_model_version(name, tags=_tags(version), **made_of).version)
 
-    def _skip_to(self, name: str, number: int) -> None:
+    def _skip_to(self, name: str, number: int, made_of: dict[str, str]) -> None:
         """Use up the numbers before ``number``: those of versions that are on record no more, or never were here."""
         client = self._tracking.client
         known = client.search_model_versions(f"name='{name}'")
@@ -175,7 +172,7 @@ class Versions:
                 client.delete_model_version(name, left.version)
         highest = max((int(each.version) for each in known), default=0)
         while highest + 1 < number:
-            made = client.create_model_version(name, _NOWHERE, tags={_PLACEHOLDER: "1"})
+            made = client.create_model_version(name, tags={_PLACEHOLDER: "1"}, **made_of)
             client.delete_model_version(name, made.version)
             highest = int(made.version)
 
