@@ -15,6 +15,7 @@ from jupyter_mlops.records.access import ACTIONS, ADMIN, EVERYTHING, ROLES, Gran
 from jupyter_mlops.records.base import Value
 from jupyter_mlops.store import access, stamp
 from jupyter_mlops.store.opened import open_store
+from jupyter_mlops.store.recording import recorded
 from jupyter_mlops.workflows.acting import acting, allow
 
 if TYPE_CHECKING:
@@ -133,19 +134,26 @@ def issue(settings: Settings, user: str, purpose: str = "", lasts: str = "") -> 
     with acting(settings, CHANGE, f"user/{user}", purpose=purpose, expires=expires) as act:
         store = open_store(settings)
         _shared(store)
-        text = access.write_token(user, secrets.token_urlsafe(32))
-        token = Token(
-            token_id=uuid.uuid4().hex[:12],
-            user=user,
-            digest_of_secret=access.digest_of_token(text),
-            purpose=purpose,
-            expires_at=expires,
-            created_at=stamp.now(),
-            author=stamp.author(),
-        )
+        token, text = _token(user, purpose, expires)
         store.ledger.append(token)
         act.note(token=token.token_id)
     return token, text
+
+
+def lend(settings: Settings, lasts: str = "7d") -> str:
+    """Return an access token of whom a server speaks for, so that a process which it starts acts as them.
+
+    Empty where that process acts as the right one by itself: nothing is granted, or nobody else is spoken for. The
+    server has checked who they are; that the token was issued is on record, as theirs.
+    """
+    user, store = stamp.spoken_for(), open_store(settings)
+    if not user or user == stamp.owner() or access.policy(store.ledger).open:
+        return ""
+    token, text = _token(user, "lent to a process that a server started", _expiry(lasts))
+    said = {"purpose": token.purpose, "expires": token.expires_at, "token": token.token_id}
+    with recorded(store.audit, user, CHANGE, f"user/{user}", details=said):
+        store.ledger.append(token)
+    return text
 
 
 def withdraw(settings: Settings, token_id: str, reason: str = "") -> Token:
@@ -165,6 +173,20 @@ def withdraw(settings: Settings, token_id: str, reason: str = "") -> Token:
         gone = msgspec.structs.replace(found, revoked=True, created_at=stamp.now(), author=stamp.author())
         store.ledger.append_new(gone)
     return gone
+
+
+def _token(user: str, purpose: str, expires: str) -> tuple[Token, str]:
+    text = access.write_token(user, secrets.token_urlsafe(32))
+    token = Token(
+        token_id=uuid.uuid4().hex[:12],
+        user=user,
+        digest_of_secret=access.digest_of_token(text),
+        purpose=purpose,
+        expires_at=expires,
+        created_at=stamp.now(),
+        author=stamp.author(),
+    )
+    return token, text
 
 
 def check_user(user: str) -> None:

@@ -194,3 +194,16 @@ def test_a_token_in_the_environment_names_its_user(
     assert (last.actor, last.phase) == (stamp.owner(), "denied"), (
         "who only says to be bob isn't put down as bob"
     )
+
+
+def test_a_process_that_a_server_starts_acts_as_who_asked(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with stamp.speaking_for("bob"):
+        assert access.lend(settings) == "", "nothing is granted: there is nothing to prove"
+        access.grant(settings, "bob", "data-scientist")
+        token = access.lend(settings)
+    assert access.lend(settings) == "", "nobody else is spoken for"
+    monkeypatch.setenv(stamp.TOKEN_VARIABLE, token)
+    assert allow(settings, "run") == "bob"
+    assert check(open_store(settings).audit).intact
