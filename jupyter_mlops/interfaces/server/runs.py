@@ -82,7 +82,8 @@ class Runner:
         Raises:
             UsageError: when a parameter's name is none.
         """
-        from jupyter_mlops.store import run_state
+        from jupyter_mlops.store import run_state, stamp
+        from jupyter_mlops.workflows import access
 
         run_id = run_state.new_id()
         arguments = [str(notebook), "--json", "--run-id", run_id]
@@ -93,9 +94,11 @@ class Runner:
             is_plain = isinstance(value, str) and not any(mark in value for mark in ",'\"")
             text = value if is_plain else json.dumps(value, ensure_ascii=False)
             arguments += ["-p", f"{name}={text}"]
+        token = await asyncio.to_thread(access.lend, project.load(notebook.parent))
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "jupyter_mlops", "run", *arguments),
             cwd=notebook.parent,
+            env={**os.environ, stamp.TOKEN_VARIABLE: token} if token else None,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
