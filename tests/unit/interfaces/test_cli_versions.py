@@ -226,3 +226,17 @@ def test_promote_and_roll_back(type_in: Any, models: None) -> None:
     assert moved.out == "churn/2 is champion now (before: 1), overriding its gates\n"
     assert type_in("models", "rollback", "churn", "--json").document["version"] == 1
     assert "churn/1  champion" in type_in("models", "list").out
+
+
+def test_gc_and_what_it_takes_away(type_in: Any, models: None) -> None:
+    assert type_in("models", "gc", "--dry-run").out == "0 versions would be taken away, 0.0 MB\n"
+    gone = type_in("models", "gc", "churn", "--keep", "1")
+    assert gone.out == "1 versions taken away, 0.0 MB: churn/1\n"
+    assert "collected" in type_in("models", "list").out
+    assert type_in("models", "gc", "--json").document == {"versions": [], "size_bytes": 0, "dry_run": False}
+    assert type_in("models", "promote", "churn/1").err.startswith("error: churn/1 was taken away")
+
+
+def test_nothing_to_bring_to_mlflow_makes_nothing(type_in: Any, workspace: Path) -> None:
+    assert type_in("models", "sync").status == 2
+    assert [path.name for path in workspace.iterdir()] == ["mlops.toml"]
