@@ -313,7 +313,7 @@ def test_with_a_token_only_health_is_open(bundle: Path, tmp_path: Path) -> None:
 
 
 def test_a_changed_bundle_is_not_served(bundle: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "bundle"
+    copy = tmp_path / bundle.name
     copy.mkdir()
     for file in bundle.iterdir():
         (copy / file.name).write_bytes(file.read_bytes())
