@@ -47,7 +47,7 @@ def _of_call(call: ast.Call) -> Iterable[tuple[str, ast.expr]]:
 
 
 def _constants(trees: Iterable[ast.Module]) -> dict[str, int]:
-    found = {}
+    found: dict[str, int] = {}
     for tree in trees:
         for node in tree.body:
             if isinstance(node, ast.Assign) and (number := _number(node.value)) is not None:
