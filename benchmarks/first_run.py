@@ -19,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from edit_one_cell import write_notebook
+import nbformat
 
 BIN = Path(sys.executable).parent
 Seconds = tuple[float, float]  # wall, processor
@@ -96,6 +96,16 @@ def project(folder: Path) -> Path:
     (folder / "ours.py").write_text(f"{DATA}\n{FIT}\n{OURS}")
     (folder / "mlflow_.py").write_text(f"{DATA}\n{FIT}\n{MLFLOW}")
     return folder
+
+
+def write_notebook(path: Path, *sources: str) -> None:
+    nbformat.write(
+        nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(source) for source in sources],
+            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+        ),
+        path,
+    )
 
 
 def seconds(folder: Path, sync: str, *command: str) -> Seconds:
