@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from jupyter_mlops.monitoring.columns import Floats, Series
     from jupyter_mlops.records.drift import ColumnDrift
 
+Pair: TypeAlias = "tuple[Floats, Floats]"
+
 MOST_CODED = 255
 # Rows of a side that MMD compares: its cost grows with their square.
 MOST_PAIRED = 1_000
@@ -43,15 +45,19 @@ class Joint:
         self._categorical: list[bool] = []
         self._columns: tuple[list[Floats], list[Floats]] = ([], [])
 
-    def add(self, column: ColumnDrift, reference: Series, current: Series) -> None:
-        """Take a column in, where it was compared and is neither text nor vectors."""
+    def numbers(self, column: ColumnDrift, reference: Series, current: Series) -> Pair | None:
+        """Turn the rows that stand for all into numbers; None where the column is text or vectors, or wasn't compared."""
         if not column.tests or column.kind in (TEXT, EMBEDDING):
-            return
+            return None
         first, second = (
             side.iloc[rows] if len(rows) < len(side) else side
             for side, rows in zip((reference, current), self._rows, strict=True)
         )
-        for side, values in zip(self._columns, _coded(column.kind, first, second), strict=True):
+        return _coded(column.kind, first, second)
+
+    def add(self, column: ColumnDrift, numbers: Pair) -> None:
+        """Take a column in."""
+        for side, values in zip(self._columns, numbers, strict=True):
             side.append(values)
         self._names.append(column.name)
         self._categorical.append(column.kind in (CATEGORICAL, BOOLEAN))
@@ -122,7 +128,7 @@ def _spread_out(values: Floats, *, categorical: bool) -> list[Floats]:
     return [*parts, np.nan_to_num(places)]
 
 
-def _coded(kind: str, first: Series, second: Series) -> tuple[Floats, Floats]:
+def _coded(kind: str, first: Series, second: Series) -> Pair:
     """Turn a column into numbers: categories into codes by frequency, the rare ones into one."""
     if kind in (NUMERIC, DATE):
         return _ranked(plain(first), plain(second))

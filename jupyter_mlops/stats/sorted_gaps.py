@@ -20,6 +20,8 @@ _FEWEST_BLOCKS = 64
 # Values in a block of quantiles, and how many values a look at the rest takes at a time (both stay in the cache).
 _QUANTILES = 64
 _AT_ONCE = 16_384
+# So many times their range from 0, values are moved there first.
+_FAR = 100.0
 
 
 def largest_gap(first: Floats, second: Floats) -> int:
@@ -67,12 +69,15 @@ def area_between(first: Floats, second: Floats) -> float:
         return _mean_distance(long, short)
     marks = np.append(np.arange(0, n, _QUANTILES), n)
     starts, stops = marks[:-1], marks[1:]
+    if max(abs(long[0]), abs(long[-1])) > _FAR * (long[-1] - long[0]):
+        # Sums of values that lie far from 0 and near each other would lose what they differ in.
+        long, short = long - long[0], short - long[0]
     # In units of 1/n of a value of ``short``; where a block ends inside such a value, it has a part of it.
     whole, part = np.divmod(marks * m, n)
     opening = short[whole[:-1]]
     closing = short[(stops * m - 1) // n]
     low, high = long[starts], long[stops - 1]
-    of_long = np.add.reduceat(long, starts) / n
+    of_long = _even_sums(long) / n
     cut = short[np.minimum(whole, m - 1)] * (part / n)
     of_short = (_sums(short, whole) - cut[:-1] + cut[1:]) / m
     area = np.abs(of_long - of_short)
@@ -80,6 +85,13 @@ def area_between(first: Floats, second: Floats) -> float:
     area[flat] = np.abs(low - opening)[flat] * ((stops - starts)[flat] / n)
     crossed = (low < closing) & (high > opening)
     return float(area[~crossed].sum()) + _looked_into(long, short, starts[crossed])
+
+
+def _even_sums(values: Floats) -> Floats:
+    """Sum blocks of like length; the last may be shorter."""
+    whole = len(values) - len(values) % _QUANTILES
+    sums = values[:whole].reshape(-1, _QUANTILES).sum(axis=1)
+    return sums if whole == len(values) else np.append(sums, values[whole:].sum())
 
 
 def _sums(values: Floats, marks: Places) -> Floats:
@@ -113,5 +125,6 @@ def _looked_into(long: Floats, short: Floats, starts: Places) -> float:
         first = np.minimum(n - rest, m)
         values = long[i]
         beyond = short[np.minimum(j + 1, m - 1)]
-        total += float(np.dot(np.abs(values - short[j]), first) + np.dot(np.abs(values - beyond), m - first))
+        # Not by a matrix product: its threads would wait for each other longer than this takes.
+        total += float((np.abs(values - short[j]) * first + np.abs(values - beyond) * (m - first)).sum())
     return total / n / m

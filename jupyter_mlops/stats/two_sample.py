@@ -8,6 +8,7 @@ Where a statistic has no meaning (an empty side) the answer is ``None``, never N
 
 from __future__ import annotations
 
+import threading
 import warnings
 from typing import NamedTuple, TypeAlias
 
@@ -28,6 +29,9 @@ LIMIT_FROM = 5_000
 PSEUDO_COUNT = 0.5
 # Between these, squares of numbers are numbers.
 _SMALLEST_SCALE, _LARGEST_SCALE = 1e-100, 1e100
+
+
+_one_at_a_time = threading.Lock()
 
 
 class Outcome(NamedTuple):
@@ -79,7 +83,7 @@ def wasserstein(reference: Floats, current: Floats, *, spread: float | None = No
     if distance == 0:
         return Outcome(statistic=0.0)
     unit = deviation(a) if spread is None else spread
-    return Outcome(statistic=distance / (unit or deviation(np.concatenate([a, b]))))
+    return Outcome(statistic=distance / (unit or float(np.std(np.concatenate([a, b])))))
 
 
 def deviation(ordered: Floats) -> float:
@@ -145,7 +149,7 @@ def chi_squared(reference: ArrayLike, current: ArrayLike) -> Outcome | None:
         return Outcome(statistic=0.0, p_value=1.0)
     expected = np.outer(rows, table.sum(axis=0)) / rows.sum()
     statistic = float(((table - expected) ** 2 / expected).sum())
-    return Outcome(statistic=statistic, p_value=float(stats.chi2.sf(statistic, table.shape[1] - 1)))
+    return Outcome(statistic=statistic, p_value=float(special.chdtrc(table.shape[1] - 1, statistic)))
 
 
 def ks_p_value(statistic: float, n: int, m: int) -> float:
@@ -164,7 +168,8 @@ def ks_p_value(statistic: float, n: int, m: int) -> float:
 def _ks_p_value(statistic: float, reference: Floats, current: Floats) -> float:
     n, m = len(reference), len(current)
     if statistic and max(n, m) <= EXACT_BELOW and np.isfinite(reference).all() and np.isfinite(current).all():
-        with warnings.catch_warnings():
+        # One thread at a time: what is done to warnings is done to all of them.
+        with _one_at_a_time, warnings.catch_warnings():
             # Where rounding takes its exact value just beyond 1, scipy warns and gives the limit's, which is near 1.
             warnings.simplefilter("ignore", RuntimeWarning)
             return float(np.clip(stats.ks_2samp(reference, current, method="exact").pvalue, 0.0, 1.0))
