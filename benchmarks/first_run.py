@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 BIN = Path(sys.executable).parent
 Seconds = tuple[float, float]  # wall, processor
@@ -98,7 +99,7 @@ def project(folder: Path) -> Path:
 
 
 def write_notebook(path: Path, *sources: str) -> None:
-    cells = [
+    cells: list[dict[str, Any]] = [
         {
             "cell_type": "code",
             "id": f"c{n}",
