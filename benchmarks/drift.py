@@ -17,11 +17,13 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 NUMERIC = 40
 CATEGORIES = (2, 3, 5, 10, 20, 50, 100, 200, 500, 1000)

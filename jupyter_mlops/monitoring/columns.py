@@ -105,6 +105,16 @@ class Side:
             return dict(sorted(codes.items(), key=lambda item: -item[1]))
         return _counts(self.values)
 
+    def settle(self, rows: NDArray[np.int64]) -> None:
+        """Work out what tests ask for, and keep of the values themselves only ``rows``, which stand for all."""
+        if self.kind in (NUMERIC, DATE):
+            _ = self.numbers.spread, self.numbers.codes
+        elif self.kind in (CATEGORICAL, BOOLEAN):
+            _ = self.counts
+        _ = self.missing
+        if len(rows) < self.rows:
+            self.values = self.values.iloc[rows].copy()
+
     @property
     def is_free_text(self) -> bool:
         """Whether nearly every row has a text of its own, so that shares of categories say nothing."""

@@ -61,7 +61,9 @@ class Table:
         if self._kept is None:
             return Side(self._read(column))
         if column not in self._kept:
-            self._kept[column] = Side(self._read(column))
+            side = Side(self._read(column))
+            side.settle(self.drawn)
+            self._kept[column] = side
         return self._kept[column]
 
     @property

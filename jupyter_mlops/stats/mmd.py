@@ -49,11 +49,13 @@ def mmd(
     Returns:
         None where a side has fewer than 20 rows, or there are no columns.
     """
-    n, m = len(reference), len(current)
-    if min(n, m) < FEWEST_ROWS or not reference.shape[1]:
+    # The shorter first: its sums are counted, and the other's are what is left, which would lose a small one's digits.
+    first, second = (reference, current) if len(reference) <= len(current) else (current, reference)
+    n, m = len(first), len(second)
+    if n < FEWEST_ROWS or not reference.shape[1]:
         return None
     random = np.random.default_rng(seed)
-    rows = np.concatenate([reference, current])
+    rows = np.concatenate([first, second])
     # Distances don't change, but rounding does, when the middle lies at 0.
     rows = (rows - rows.mean(axis=0)).astype(np.float32)
     width = _median_distance(rows, random) if bandwidth is None else bandwidth
@@ -69,7 +71,7 @@ def mmd(
 
 
 def _chosen(n: int, total: int, permutations: int, random: np.random.Generator) -> Singles:
-    """Return which rows stand for the reference: as they are in the first column, then permuted."""
+    """Return which rows stand for the first table: as they are in the first column, then permuted."""
     chosen = np.zeros((total, permutations + 1), dtype=np.float32)
     chosen[:n, 0] = 1
     for column in range(1, permutations + 1):

@@ -79,13 +79,20 @@ class Sample:
         Raises:
             DataError: when a file isn't what its name says.
         """
-        from jupyter_mlops.data.frames import read_parts
+        from jupyter_mlops.data.frames import PART_BYTES, read_parts
 
         if self.traffic is not None:
             yield self.traffic
         for path, form in self.files:
-            yield from read_parts(path, form, name=self._called(path))
-            progress(path.stat().st_size)
+            left = path.stat().st_size
+            each = _bytes_a_row(path) if form in _PARQUET else 0.0
+            for part in read_parts(path, form, name=self._called(path)):
+                yield part
+                # Of text the parts are of one length in bytes, of Parquet in rows.
+                done = min(left, int(len(part) * each) or PART_BYTES)
+                left -= done
+                progress(done)
+            progress(left)
 
     def _by_column(self, path: Path, *, keep: bool) -> Table:
         import pyarrow.parquet as pq
@@ -149,6 +156,18 @@ def resolve(store: Store, text: str) -> Sample:
 
 def _matching(text: str) -> list[Path]:
     return sorted(map(Path, glob.glob(text, recursive=True)))  # noqa: PTH207 - the pattern may be absolute
+
+
+def _bytes_a_row(path: Path) -> float:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            rows: int = file.metadata.num_rows
+        return path.stat().st_size / max(1, rows)
+    except (pa.ArrowException, OSError):
+        return 0.0  # reading it says what is wrong
 
 
 def _files(text: str, paths: list[Path], nothing: str) -> Sample:

@@ -7,6 +7,7 @@ import pytest
 
 from jupyter_mlops.errors import DataError
 from jupyter_mlops.monitoring.drift import compare
+from jupyter_mlops.monitoring.tables import table
 from jupyter_mlops.records.drift import ColumnDrift, DriftReport
 
 ROWS = 3_000
@@ -191,3 +192,58 @@ def test_whole_numbers_that_became_floats_have_not_changed() -> None:
     report = compare(before, after)
     assert not report.drifted
     assert report.multivariate["classifier"]["statistic"] < 0.6
+
+
+def test_a_kept_reference_gives_the_same_report() -> None:
+    random = np.random.default_rng(0)
+
+    def people(shift: float, rows: int) -> pd.DataFrame:
+        return pd.DataFrame(
+            {
+                "age": np.where(random.random(rows) < 0.1, np.nan, random.normal(shift, 1, rows)),
+                "code": random.integers(0, 5, rows),
+                "city": np.array(["a", "b", None], dtype=object)[random.integers(0, 3, rows)],
+                "when": pd.Timestamp("2026-01-01")
+                + pd.to_timedelta(random.integers(0, 10**6, rows), unit="s"),
+                "yes": random.random(rows) < 0.5,
+            }
+        )
+
+    before = people(0, 12_000)
+    kept = table(before, "reference", keep=True)
+    for shift, rows in ((0.0, 300), (0.5, 60_000)):
+        after = people(shift, rows)
+        assert compare(kept, after) == compare(before, after)
+    assert max(len(kept.side(name).values) for name in kept.columns) == 10_000
+
+
+def test_embeddings_and_text() -> None:
+    random = np.random.default_rng(0)
+
+    def notes(shift: float, words: str) -> pd.DataFrame:
+        return pd.DataFrame(
+            {
+                "vector": list(random.normal(shift, 1, (400, 8))),
+                "note": [f"{random.choice(words.split())} {random.integers(10**9)}" for _ in range(400)],
+            }
+        )
+
+    same = compare(notes(0, "late lost"), notes(0, "late lost"), jointly=False)
+    assert {column.name: column.kind for column in same.columns} == {"vector": "embedding", "note": "text"}
+    assert not same.drifted
+    other = compare(notes(0, "late lost"), notes(0.3, "late broken"), jointly=False)
+    found = {column.name: column for column in other.columns}
+    assert found["vector"].tests["mmd"].p_value is not None
+    assert found["vector"].drifted
+    assert found["note"].tests["vocabulary"].statistic == pytest.approx(0.5, abs=0.1)
+    assert found["note"].drifted
+    short = pd.DataFrame({"vector": [[1.0, 2.0]] * 9})
+    [column] = compare(notes(0, "a")[["vector"]], short).columns
+    assert (column.drifted, column.note) == (True, "vectors of 8 numbers before, of 2 now")
+    uneven = pd.DataFrame({"vector": [np.ones(8)] * 1_000 + [np.ones(3)]})
+    [column] = compare(notes(0, "a")[["vector"]], uneven).columns
+    assert (column.drifted, column.note) == (True, "vectors of different lengths")
+    empty = pd.DataFrame({"vector": [np.full(8, np.nan)] * 30})
+    assert (
+        compare(notes(0, "a")[["vector"]], empty).columns[0].note == "no vector of finite numbers on one side"
+    )

@@ -193,7 +193,8 @@ def test_counted_in_bins_part_by_part(data: Path, monkeypatch: pytest.MonkeyPatc
     )
     assert report.multivariate["classifier"]["drifted"]
     sizes = [(data / f"{name}.parquet").stat().st_size for name in ("before", "before", "after")]
-    assert read == sizes
+    assert sum(read) == sum(sizes)
+    assert len(read) > 12
 
 
 def test_large_files_are_counted_in_bins(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
