@@ -44,11 +44,9 @@ class Outcome(NamedTuple):
 def tidy(values: ArrayLike) -> Floats:
     """Return ``values`` as sorted floats without missing ones."""
     numbers = np.asarray(values, dtype=np.float64).ravel()
-    missing = np.isnan(numbers)
-    # NaN would sort to the end, but slows the sort down more than it costs to leave it out.
-    ordered = numbers[~missing] if missing.any() else numbers.copy()
-    ordered.sort()
-    return ordered
+    ordered = np.sort(numbers)
+    # NaN sorts to the end, so cutting is a search and not a scan.
+    return ordered[: np.searchsorted(ordered, np.nan)]
 
 
 def ks(reference: Floats, current: Floats) -> Outcome | None:
