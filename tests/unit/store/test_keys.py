@@ -98,15 +98,6 @@ def test_openssl_agrees(tmp_path: Path) -> None:
     (tmp_path / "data").write_bytes(b"the head")
     (tmp_path / "signature").write_bytes(keys.sign(b"the head"))
     (public,) = (tmp_path / "keys").glob("*.pub")
-    command = [
-        "openssl",
-        "pkeyutl",
-        "-verify",
-        "-pubin",
-        "-inkey",
-        public,
-        "-rawin",
-        "-in",
-        tmp_path / "data",
-    ]
-    subprocess.run([*command, "-sigfile", tmp_path / "signature"], check=True, capture_output=True)
+    command = ["openssl", "pkeyutl", "-verify", "-pubin", "-inkey", str(public), "-rawin"]
+    command += ["-in", str(tmp_path / "data")]
+    subprocess.run([*command, "-sigfile", str(tmp_path / "signature")], check=True, capture_output=True)
