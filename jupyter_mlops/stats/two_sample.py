@@ -8,6 +8,7 @@ Where a statistic has no meaning (an empty side) the answer is ``None``, never N
 
 from __future__ import annotations
 
+import sys
 import threading
 import warnings
 from typing import NamedTuple, TypeAlias
@@ -81,7 +82,9 @@ def wasserstein(reference: Floats, current: Floats, *, spread: float | None = No
     if distance == 0:
         return Outcome(statistic=0.0)
     unit = deviation(a) if spread is None else spread
-    return Outcome(statistic=distance / (unit or float(np.std(np.concatenate([a, b])))))
+    moved = distance / (unit or float(np.std(np.concatenate([a, b]))))
+    # Of a reference that hardly varies at all, any distance is out of all numbers.
+    return Outcome(statistic=min(moved, sys.float_info.max))
 
 
 def deviation(ordered: Floats) -> float:
