@@ -47,6 +47,14 @@ class VersionView(Value, frozen=True, kw_only=True):
             return ""
         return "passed" if all(evaluation.passed for evaluation in self.evaluations) else "failed"
 
+    @property
+    def figures(self) -> dict[str, float]:
+        """What the notebook logged for the version, else what its newest gate measured."""
+        if self.model.metrics or not self.evaluations:
+            return self.model.metrics
+        conditions = self.evaluations[0].conditions
+        return {item.text.split()[0]: item.value for item in conditions if item.value is not None}
+
 
 class Comparison(Value, frozen=True, kw_only=True):
     """Hold what differs between two versions, a pair each; equal things are left out but for the metrics."""

@@ -181,18 +181,10 @@ def _show_list(found: list[VersionView]) -> None:
             f"{model.name}/{model.version}",
             ", ".join(view.aliases),
             view.retired or view.gate,
-            ", ".join(f"{name} {value:.4g}" for name, value in list(_figures(view).items())[:2]),
+            ", ".join(f"{name} {value:.4g}" for name, value in list(view.figures.items())[:2]),
             model.created_at[:16].replace("T", " "),
         )
     console().print(table)
-
-
-def _figures(view: VersionView) -> dict[str, float]:
-    """Return what the notebook logged for the version, else what its newest gate measured."""
-    if view.model.metrics or not view.evaluations:
-        return view.model.metrics
-    conditions = view.evaluations[0].conditions
-    return {item.text.split()[0]: item.value for item in conditions if item.value is not None}
 
 
 def _show_version(view: VersionView) -> None:

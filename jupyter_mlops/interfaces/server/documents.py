@@ -81,7 +81,7 @@ def _version(store: Store, policy: Policy, view: VersionView) -> dict[str, Any]:
         "version": model.version,
         "aliases": view.aliases,
         "gate": view.gate,
-        "metrics": model.metrics,
+        "metrics": view.figures,
         "author": model.author,
         "created_at": model.created_at,
         "approvals": [
@@ -89,6 +89,7 @@ def _version(store: Store, policy: Policy, view: VersionView) -> dict[str, Any]:
             for one in said
         ],
         "approvals_needed": max((rule.approvals for rule in policy.rules_for(model.name)), default=0),
+        "retired": view.retired,
         "override": _override(store, model) if CHAMPION in view.aliases else "",
     }
 

@@ -128,6 +128,8 @@ export interface ModelView {
   approvals: Approval[];
   /** How many people other than the author must approve before it may be champion. */
   approvals_needed: number;
+  /** Why it is out of use; empty where it isn't. */
+  retired: '' | 'superseded' | 'failed' | 'collected';
   /** Why it became champion against its gates; empty where it didn't. */
   override: string;
 }

@@ -1,6 +1,7 @@
 import type { JSX } from 'react';
 
 import type { AuditEvent } from '../api/types';
+import { shortSubject } from '../model/versions';
 import { day } from '../model/words';
 
 /** Who did what, the newest first; `jupyter mlops audit log` has them all. */
@@ -16,9 +17,10 @@ export function AuditLog({ events }: { events: AuditEvent[] }): JSX.Element {
             <time className="mlops-Row-time" dateTime={event.at} title={event.at}>
               {day(event.at)}
             </time>
-            <span className="mlops-Row-name" title={event.reason || event.subject}>
-              {event.actor}: {event.action} {event.subject}
+            <span className="mlops-Row-name" title={[event.subject, event.reason].filter(Boolean).join(': ')}>
+              <strong>{event.action}</strong> {shortSubject(event.subject)}
             </span>
+            <span className="mlops-Row-status">{event.actor}</span>
             {event.phase !== 'done' && <span className="mlops-Chip mlops-is-failed">{event.phase}</span>}
           </li>
         ))}

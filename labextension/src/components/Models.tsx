@@ -94,6 +94,7 @@ function Version(props: {
             {alias}
           </span>
         ))}
+        {model.retired && <span className="mlops-Chip">{model.retired}</span>}
         <span className="mlops-Row-status mlops-Row-name">{figures(model)}</span>
         <time className="mlops-Row-time" dateTime={model.created_at} title={`by ${model.author}`}>
           {day(model.created_at)}

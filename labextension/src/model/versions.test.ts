@@ -4,7 +4,7 @@ import type { VersionsApi } from '../api/client';
 import { ApiError } from '../api/client';
 import type { ModelView, ProjectDocument } from '../api/types';
 import type { Ask } from './versions';
-import { BLOCKED, Versions, actionsOf, approvalWords } from './versions';
+import { BLOCKED, Versions, actionsOf, approvalWords, shortSubject } from './versions';
 
 class FakeServer implements VersionsApi {
   asked: string[] = [];
@@ -61,6 +61,7 @@ const CHURN: ModelView = {
   created_at: '',
   approvals: [],
   approvals_needed: 0,
+  retired: '',
   override: ''
 };
 const PROJECT: ProjectDocument = { user: 'ann', models: [CHURN], audit: [] };
@@ -137,6 +138,14 @@ test('it follows the panel: another notebook, and the end of a run', () => {
   tell();
   tell();
   expect(server.asked).toEqual(['project a.ipynb', 'project a.ipynb']);
+});
+
+test('subjects are short, and what they name stays whole', () => {
+  const digest = 'ab'.repeat(32);
+  expect(shortSubject(`dataset/people@${digest}`)).toBe('people@abababab');
+  expect(shortSubject('model/churn@12')).toBe('churn/12');
+  expect(shortSubject('run/20261121-182157-387c92')).toBe('20261121-182157-387c92');
+  expect(shortSubject('access')).toBe('access');
 });
 
 test('who may do what: others approve, and nobody twice', () => {

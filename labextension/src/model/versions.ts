@@ -170,13 +170,23 @@ export function refOf(model: { name: string; version: number }): string {
   return `${model.name}/${model.version}`;
 }
 
+/** `churn/3`, `people@4f2a1b3c`: what an event was about, without what its action says already. */
+export function shortSubject(subject: string): string {
+  const [, kind = '', name = subject, version = ''] = /^(\w+)\/([^@]*)(?:@(.*))?$/.exec(subject) ?? [];
+  if (!version) {
+    return name;
+  }
+  return kind === 'model' ? `${name}/${version}` : `${name}@${version.slice(0, 8)}`;
+}
+
 /** What may be done with a version; the server has the last word. */
 export function actionsOf(model: ModelView, user: string): Action[] {
   const is = (alias: Alias) => model.aliases.includes(alias);
   const judged = model.approvals.some(each => each.author === user);
-  const open = !is('champion') && user !== model.author && !judged;
+  const usable = model.retired === '';
+  const open = usable && !is('champion') && user !== model.author && !judged;
   return [
-    ...(is('champion') ? (['roll back'] as const) : (['promote'] as const)),
+    ...(is('champion') ? (['roll back'] as const) : usable ? (['promote'] as const) : []),
     ...(open && model.approvals_needed > 0 ? (['approve', 'reject'] as const) : [])
   ];
 }
