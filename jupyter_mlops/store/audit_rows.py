@@ -8,7 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.store.quick import BUSY_SECONDS, Quick
+from jupyter_mlops.store import new_file
+from jupyter_mlops.store.new_file import BUSY_SECONDS
+from jupyter_mlops.store.quick import Quick
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -105,7 +107,10 @@ class AuditRows:
         try:
             return _begun(path)
         except sqlite3.OperationalError:
-            # No file or no table yet: the full ledger makes them, or says what is wrong.
+            with suppress(sqlite3.Error):
+                if new_file.make(path):
+                    return _begun(path)
+            # No table yet in what is there: the full ledger makes it, or says what is wrong.
             from jupyter_mlops.store import tables
 
             tables.create(self._engine)

@@ -14,15 +14,15 @@ from sqlalchemy.exc import DBAPIError as DBAPIError  # noqa: PLC0414 - for those
 from sqlalchemy.pool import NullPool
 
 from jupyter_mlops.errors import IntegrityError, SettingsError
-from jupyter_mlops.settings import STATE
-from jupyter_mlops.store.files import file_lock, write_atomic
+from jupyter_mlops.store.files import file_lock
+from jupyter_mlops.store.new_file import BUSY_SECONDS, keep_out_of_git, lock_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy.engine import URL, Connection, Engine
 
-BUSY_MILLISECONDS = 30_000
+BUSY_MILLISECONDS = BUSY_SECONDS * 1000
 CONNECT_SECONDS = 15
 # What a database says to those who write to it when the project has moved to another one.
 MOVED = "the project has moved to another database"
@@ -107,19 +107,12 @@ def first_use(engine: Engine) -> Iterator[None]:
     if path is None:
         yield
         return
-    with file_lock(path.with_name(path.name + ".lock")):
+    with file_lock(lock_of(path)):
         # Two processes that switch the journal at once fail at once, whatever the time-out; hence the lock.
         with _explained(engine), engine.connect() as connection:
             connection.connection.cursor().execute("PRAGMA journal_mode=WAL")
-        _keep_out_of_git(path.parent)
+        keep_out_of_git(path.parent)
         yield
-
-
-def _keep_out_of_git(folder: Path) -> None:
-    """Let a project's own state never be committed by accident; it holds the data itself."""
-    mark = folder / ".gitignore"
-    if folder.name == STATE and not mark.exists():
-        write_atomic(mark, b"*\n")
 
 
 def _file_of(backend: str, database: str | None) -> Path | None:

@@ -1,7 +1,7 @@
 """The ledger's everyday questions put to SQLite itself, which Python brings along.
 
-Everything here may say that it can't (another database, no file or tables yet, a damaged file, a conflict): then the
-full ledger does it, and explains what is wrong.
+Everything here may say that it can't (another database, older tables, a damaged file, a conflict): then the full ledger
+does it, and explains what is wrong.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jupyter_mlops.store import anchors, rows
+from jupyter_mlops.store import anchors, new_file, rows
+from jupyter_mlops.store.new_file import BUSY_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from jupyter_mlops.records.base import Record
 
-BUSY_SECONDS = 30
 _PREFIX = "sqlite:///"
 _INSERT = (
     "INSERT INTO records (ref, kind, name, version, digest, lookup, created_at, body)"
@@ -42,6 +42,8 @@ class Quick:
 
     def find(self, kind: str, name: str | None, lookup: str | None, limit: int | None) -> list[Record] | None:
         """Return the records of a kind, newest first; None where the full ledger must be asked."""
+        if not self.path.exists():
+            return []
         query = (
             "SELECT kind, body FROM records WHERE kind = :kind"
             + " AND name = :name" * (name is not None)
@@ -67,6 +69,7 @@ class Quick:
     def append(self, records: Sequence[Record]) -> bool:
         """Append records in one transaction; False, and nothing done, where the full ledger must do it."""
         try:
+            new_file.make(self.path)
             with self._connected() as connection:
                 connection.execute("BEGIN IMMEDIATE")
                 for record in records:

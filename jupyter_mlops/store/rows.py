@@ -39,6 +39,11 @@ KINDS: dict[str, type[Record]] = {
 }
 
 
+def revision(schema: int) -> str:
+    """Return the name that Alembic knows a schema by."""
+    return f"{schema:04d}"
+
+
 def decode(kind: str, body: str) -> Record:
     """Return the record of a row.
 

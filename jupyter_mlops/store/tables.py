@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from jupyter_mlops.errors import IntegrityError, UsageError
 from jupyter_mlops.store.database import database_file, first_use, reading, writing
-from jupyter_mlops.store.rows import LENGTHS, SCHEMA
+from jupyter_mlops.store.rows import LENGTHS, SCHEMA, revision
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
@@ -146,11 +146,6 @@ def check_schema(engine: Engine, wanted: int) -> None:
         raise UsageError(f"there is no schema {wanted}", hint=f"there are 1 to {SCHEMA}")
     if not exist(engine):
         raise UsageError("the project has no database yet", hint="nothing has to be changed")
-
-
-def revision(schema: int) -> str:
-    """Return the name that Alembic knows a schema by."""
-    return f"{schema:04d}"
 
 
 def schema(connection: Connection) -> int | None:

@@ -317,11 +317,10 @@ def test_both_ways_to_a_sqlite_file_find_the_same(sqlite_ledger: Ledger) -> None
 
 def test_everyday_questions_load_no_sqlalchemy(sqlite_ledger: Ledger) -> None:
     ledger = sqlite_ledger
-    ledger.append(deployment("a"))
     code = (
         "import sys\nfrom jupyter_mlops.store.ledger import Ledger\nfrom jupyter_mlops.records.run import Run\n"
-        "ledger = Ledger(sys.argv[1])\nledger.append(Run(run_id='r', status='running', notebook='n.ipynb'))\n"
-        "assert ledger.find('deployment') and ledger.get('run/r')\nassert 'sqlalchemy' not in sys.modules"
+        "ledger = Ledger(sys.argv[1])\nassert ledger.find('run') == []\nledger.append(Run(run_id='r', status='running', notebook='n.ipynb'))\n"
+        "assert ledger.find('run') == [ledger.get('run/r')]\nassert 'sqlalchemy' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code, ledger.url], check=True, timeout=60)
     with SqlLedger(open_engine(ledger.url)).reading() as full:

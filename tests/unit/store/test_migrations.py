@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import sqlite3
 import subprocess
 import sys
@@ -8,14 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
+from alembic.config import Config
 from sqlalchemy import Engine, inspect, text
 
 from jupyter_mlops.errors import SettingsError, UsageError
 from jupyter_mlops.records.dataset import DatasetVersion
-from jupyter_mlops.store import tables
-from jupyter_mlops.store.database import open_engine, reading, writing
+from jupyter_mlops.store import new_file, tables
+from jupyter_mlops.store.database import first_use, open_engine, reading, writing
 from jupyter_mlops.store.ledger import Ledger
-from jupyter_mlops.store.rows import SCHEMA, row
+from jupyter_mlops.store.rows import SCHEMA, revision, row
 
 # Word for word what the first release made.
 FIRST = """
@@ -104,7 +107,7 @@ def test_records_come_through_there_and_back(released: Engine, store_url: str) -
         assert connection.scalar(text("SELECT max(version) FROM schema_version")) == 1
     assert Ledger(store_url).find("dataset") == [dataset(3), dataset(2), dataset(1)]
     with reading(released) as connection:
-        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == tables.revision(SCHEMA)
+        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == revision(SCHEMA)
 
 
 def test_a_step_back_keeps_the_audit_log(released: Engine) -> None:
@@ -123,6 +126,42 @@ def test_a_migration_that_fails_changes_nothing(released: Engine) -> None:
     with pytest.raises(SettingsError, match="ix_records_kind_name_id"):
         tables.exist(released)
     assert schema(released) == before
+
+
+def content(path: Path) -> tuple[set[tuple[str, ...]], list[Any]]:
+    """Return what SQLite says that a database is made of, spaces aside, and how it is set up."""
+    with closing(sqlite3.connect(path)) as connection:
+        made = connection.execute("SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_master")
+        plain = {(*names, re.sub(r"\s*([(),])\s*", r"\1", " ".join(sql.split()))) for *names, sql in made}
+        asked = ("SELECT * FROM schema_version", "SELECT * FROM alembic_version", "PRAGMA journal_mode")
+        return plain, [connection.execute(question).fetchall() for question in asked]
+
+
+def test_a_new_file_is_what_the_tables_and_alembic_make(tmp_path: Path) -> None:
+    state = tmp_path / ".mlops"
+    assert new_file.make(state / "mlops.db")
+    assert not new_file.make(state / "mlops.db")
+    assert (state / ".gitignore").read_bytes() == b"*\n"
+    engine = open_engine(f"sqlite:///{tmp_path}/full.db")
+    own = [table for table in tables.metadata.sorted_tables if table is not tables.alembic_version]
+    with first_use(engine), writing(engine) as connection:
+        tables.metadata.create_all(connection, tables=own)
+        connection.execute(tables.schema_version.insert().values(version=SCHEMA))
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", str(Path(tables.__file__).with_name("migrations")))
+        command.stamp(config, "head")
+    assert content(state / "mlops.db") == content(tmp_path / "full.db")
+    assert schema(open_engine(f"sqlite:///{state}/mlops.db")) == schema(engine)
+
+
+def test_tables_that_cannot_all_be_made_are_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(new_file, "_TABLES", "CREATE TABLE records (id INTEGER);CREATE TABLE nonsense")
+    with pytest.raises(sqlite3.OperationalError):
+        new_file.make(tmp_path / "mlops.db")
+    # What it left is no reason not to begin: the full ledger makes the tables then.
+    ledger = Ledger(f"sqlite:///{tmp_path}/mlops.db")
+    ledger.append(dataset(1))
+    assert ledger.find("dataset") == [dataset(1)]
 
 
 @pytest.mark.parametrize("wanted", [0, SCHEMA + 1])
