@@ -102,7 +102,8 @@ class NotFoundError(MlopsError):
         shown = near or names[:5]
         mend = hint or (f"did you mean {', '.join(shown)}?" if near else "")
         if not mend:
-            mend = f"there are: {', '.join(shown)}" if shown else f"there is no {what} yet"
+            more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
+            mend = f"there are: {', '.join(shown)}{more}" if shown else f"there is no {what} yet"
         return cls(f"no {what} {name!r}", hint=mend, near=shown)
 
 

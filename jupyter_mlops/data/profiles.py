@@ -91,6 +91,11 @@ class Sketch:
         """How many values aren't missing."""
         return self.rows - self.missing
 
+    @property
+    def different(self) -> int:
+        """How many different values there are; an estimate is never more than there are values."""
+        return min(self.distinct.count, self.present)
+
     def column(self, name: str) -> Column:
         """Return the column as a record describes it."""
         kind = self._kind()
@@ -101,7 +106,7 @@ class Sketch:
             profile |= {"min": self.span[0].isoformat(), "max": self.span[1].isoformat()}
         elif kind == "text":
             profile |= {
-                "unique": self.distinct.count,
+                "unique": self.different,
                 "mean_length": self.characters / self.present,
                 "max_length": self.longest,
             }
@@ -115,7 +120,7 @@ class Sketch:
         kinds: dict[str, ColumnKind] = {"numeric": "numeric", "boolean": "boolean", "date": "date"}
         if self.family == "string":
             most = max(CATEGORIES, self.present // REPEATS)
-            return "categorical" if self.distinct.count <= most else "text"
+            return "categorical" if self.different <= most else "text"
         return "categorical" if self.family == "categorical" else kinds.get(self.family, "other")
 
     def _numeric(self) -> dict[str, Any]:
@@ -158,7 +163,7 @@ class Sketch:
         # Equal counts stand in the order of their names, so that a profile doesn't hang on the order of rows.
         ranked = sorted(self.frequent.counts.items(), key=lambda item: (-item[1], str(item[0])))[:TOP]
         return {
-            "unique": self.distinct.count,
+            "unique": self.different,
             "top": [{"value": _shorten(value), "count": count} for value, count in ranked],
             "other": self.present - sum(count for _, count in ranked),
         }

@@ -52,7 +52,10 @@ class Plain:
 
     def table(self, titles: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str]) -> None:
         """Print a table: each column as wide as its longest word, those in ``right`` set to the right."""
-        lines = [list(titles), *([_markup.sub(_unstyled, cell) for cell in row] for row in rows)]
+        lines = [
+            [_markup.sub(_unstyled, title) for title in titles],
+            *([_markup.sub(_unstyled, cell) for cell in row] for row in rows),
+        ]
         widths = [max(len(line[column]) for line in lines) for column in range(len(titles))]
         for line in lines:
             cells = (
@@ -67,6 +70,33 @@ def lines(*, stderr: bool = False) -> Console | Plain:
     stream = sys.stderr if stderr else sys.stdout
     styled = stream.isatty() or os.environ.get("FORCE_COLOR")
     return console(stderr=stderr) if styled else Plain(stderr=stderr)
+
+
+def table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, to: Console | Plain | None = None) -> None:
+    """Print a table in which nothing is cut off: folded in a narrow terminal, in full lines elsewhere.
+
+    Args:
+        titles: the columns' titles.
+        rows: the cells, which may hold styles; see ``escape``.
+        to: where to; default: stdout.
+    """
+    screen = to or lines()
+    if isinstance(screen, Plain):
+        screen.table([escape(title) for title in titles], rows, ())
+        return
+    from rich.table import Table
+
+    shown = Table(box=None, pad_edge=False)
+    for title in titles:
+        shown.add_column(escape(title), overflow="fold")
+    for row in rows:
+        shown.add_row(*row)
+    screen.print(shown)
+
+
+def visible(text: str) -> str:
+    """Write what would move the cursor, or be invisible, as Python does: data must not steer a terminal."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def escape(text: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jupyter_mlops.interfaces.cli._common import Plain, console, escape, lines
+from jupyter_mlops.interfaces.cli._common import Plain, escape, lines, table, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,33 +52,28 @@ def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
 
 def show_list(found: list[DatasetVersion]) -> None:
     """Print a line for each version."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for header in ("dataset", "version", "rows", "size", "recorded", "from"):
-        table.add_column(header, no_wrap=header != "from")
-    for version in found:
-        table.add_row(
+    listed = [
+        (
             version.name,
             version.version[:SHORT],
             _files(version) if version.rows is None else f"{version.rows:,} x {len(version.columns)}",
             size(version.size_bytes),
             version.created_at[:16].replace("T", " "),
-            escape(version.source),
+            escape(visible(version.source)),
         )
-    console().print(table)
+        for version in found
+    ]
+    table(("dataset", "version", "rows", "size", "recorded", "from"), listed)
 
 
 def show_version(version: DatasetVersion) -> None:
     """Print where a version came from, and each column's profile."""
-    from rich.table import Table
-
     click.echo(f"{version.name}@{version.version}")
     click.echo(
         ", ".join(filter(None, (rows(version), size(version.size_bytes), version.format or "no suffix")))
     )
     click.echo(
-        f"recorded {version.created_at[:19].replace('T', ' ')} by {version.author} from {version.source}"
+        f"recorded {version.created_at[:19].replace('T', ' ')} by {version.author} from {visible(version.source)}"
     )
     if version.query:
         click.echo(f"asked: {' '.join(version.query.split())}")
@@ -86,11 +81,12 @@ def show_version(version: DatasetVersion) -> None:
         click.echo(f"made from {parent.removeprefix('dataset/')}")
     if not version.columns:
         return
-    table = Table("column", "type", "kind", "missing", "profile", box=None, pad_edge=False)
-    for column in version.columns:
-        cells = (column.name, column.dtype, column.kind, str(column.missing or ""), _profile(column))
-        table.add_row(*map(escape, cells))
-    console().print(table)
+    cells = (
+        (column.name, column.dtype, column.kind, str(column.missing or ""), _profile(column))
+        for column in version.columns
+    )
+    described = [[escape(visible(cell)) for cell in row] for row in cells]
+    table(("column", "type", "kind", "missing", "profile"), described)
 
 
 def show_diff(found: DatasetDiff) -> None:
@@ -98,8 +94,11 @@ def show_diff(found: DatasetDiff) -> None:
     if found.same:
         click.echo("the same content")
         return
+    tables = (
+        [] if found.rows == (None, None) else [f"rows: {_count(found.rows[0])} -> {_count(found.rows[1])}"]
+    )
     lines = [
-        f"rows: {found.rows[0]} -> {found.rows[1]}",
+        *tables,
         f"size: {size(found.size_bytes[0])} -> {size(found.size_bytes[1])}",
     ]
     lines += [f"+ column {name}" for name in found.added_columns]
@@ -175,12 +174,28 @@ def _file_lines(found: FileChanges) -> list[str]:
 def _profile(column: Column) -> str:
     profile: dict[str, Any] = column.profile
     if "mean" in profile:
-        return f"{profile['min']:.6g} .. {profile['max']:.6g}, mean {profile['mean']:.6g}, std {profile['std']:.6g}"
+        mean, std = _number(profile["mean"]), _number(profile["std"])
+        infinite = f", {profile['infinite']} infinite" if profile.get("infinite") else ""
+        return f"{_number(profile['min'])} .. {_number(profile['max'])}, mean {mean}, std {std}{infinite}"
+    if not profile.get("count"):
+        return "no values"
+    # Versions of older records may have an estimate above the number of values.
+    about = "about " if profile.get("approximate") else ""
+    different = f"{about}{min(profile.get('unique', 0), profile['count']):,} different"
     if "top" in profile:
         shown = ", ".join(f"{item['value']} ({item['count']})" for item in profile["top"][:3])
-        return f"{profile['unique']} different: {shown}"
+        return f"{different}: {shown}" if shown else different
     if "unique" in profile:
-        return f"{profile['unique']} different, {profile['mean_length']:.0f} characters on average"
+        return f"{different}, {profile['mean_length']:.0f} characters on average"
     if "min" in profile:
         return f"{profile['min']} .. {profile['max']}"
     return ""
+
+
+def _number(value: float | None) -> str:
+    """Write a figure; JSON has none where it is beyond what a float holds."""
+    return "beyond floats" if value is None else f"{value:.6g}"
+
+
+def _count(value: int | None) -> str:
+    return "no table" if value is None else str(value)

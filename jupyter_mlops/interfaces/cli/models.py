@@ -8,7 +8,7 @@ import click
 
 from jupyter_mlops.errors import NotFoundError
 from jupyter_mlops.interfaces.cli import _approve, _card
-from jupyter_mlops.interfaces.cli._common import console, emit, json_option
+from jupyter_mlops.interfaces.cli._common import emit, escape, json_option, table, visible
 
 if TYPE_CHECKING:
     from jupyter_mlops.records.model import Promotion
@@ -164,27 +164,17 @@ def _document(view: VersionView) -> dict[str, Any]:
 
 
 def _show_list(found: list[VersionView]) -> None:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for header, whole in {
-        "model": True,
-        "aliases": True,
-        "gate": True,
-        "figures": False,
-        "registered": True,
-    }.items():
-        table.add_column(header, no_wrap=whole)
-    for view in found:
-        model = view.model
-        table.add_row(
-            f"{model.name}/{model.version}",
+    listed = [
+        (
+            f"{view.model.name}/{view.model.version}",
             ", ".join(view.aliases),
             view.retired or view.gate,
-            ", ".join(f"{name} {value:.4g}" for name, value in list(view.figures.items())[:2]),
-            model.created_at[:16].replace("T", " "),
+            escape(", ".join(f"{name} {value:.4g}" for name, value in list(view.figures.items())[:2])),
+            view.model.created_at[:16].replace("T", " "),
         )
-    console().print(table)
+        for view in found
+    ]
+    table(("model", "aliases", "gate", "figures", "registered"), listed)
 
 
 def _show_version(view: VersionView) -> None:
@@ -218,17 +208,15 @@ def _show_version(view: VersionView) -> None:
 
 
 def _show_comparison(found: Comparison) -> None:
-    from rich.table import Table
-
-    table = Table("", found.left, found.right, box=None, pad_edge=False)
+    rows: list[tuple[str, ...]] = []
     for name, values in found.metrics.items():
-        table.add_row(name, *("" if value is None else f"{value:.6g}" for value in values))
+        rows.append((name, *("" if value is None else f"{value:.6g}" for value in values)))
     for name, pair in found.params.items():
-        table.add_row(name, *("" if value is None else str(value) for value in pair))
+        rows.append((name, *("" if value is None else str(value) for value in pair)))
     for name, sides in found.datasets.items():
-        table.add_row(f"data {name}", *("\n".join(_short(ref) for ref in side) for side in sides))
-    table.add_row("gate", *(gate or "none" for gate in found.gates))
-    console().print(table)
+        rows.append((f"data {name}", *(", ".join(_short(ref) for ref in side) for side in sides)))
+    rows.append(("gate", *(gate or "none" for gate in found.gates)))
+    table(("", found.left, found.right), [[escape(visible(cell)) for cell in row] for row in rows])
     click.echo("the same bundle" if found.same_bundle else "different bundles")
     if not found.same_signature:
         click.echo("different signatures")

@@ -145,6 +145,60 @@ def test_names_that_look_like_styles_or_move_the_cursor_are_shown_as_they_are(
     assert "evil.png" in told
 
 
+def test_a_value_that_moves_the_cursor_is_shown_as_it_is_written(type_in: Any, workspace: Path) -> None:
+    (workspace / "a.csv").write_text("\x1b[31mcolumn\n\x1b[2Jvalue\n")
+    type_in("data", "add", "churn", "a.csv")
+    shown = type_in("data", "show", "churn").out
+    assert "\x1b" not in shown
+    assert "\\x1b[2Jvalue (1)" in shown
+
+
+def test_a_column_beyond_what_floats_hold_is_shown(type_in: Any, workspace: Path) -> None:
+    (workspace / "a.csv").write_text("n\n1e308\n-1e308\ninf\n")
+    type_in("data", "add", "churn", "a.csv")
+    assert "-1e+308 .. 1e+308, mean 0, std beyond floats, 1 infinite" in type_in("data", "show", "churn").out
+
+
+def test_more_different_values_than_can_be_remembered_are_about_so_many(
+    type_in: Any, workspace: Path
+) -> None:
+    (workspace / "a.csv").write_text("word\n" + "".join(f"w{number}\n" for number in range(19_950)))
+    column = type_in("data", "add", "churn", "a.csv", "--json").document["columns"][0]
+    assert column["profile"]["unique"] <= 19_950
+    assert "about 19,950 different, " in type_in("data", "show", "churn").out
+
+
+def test_nothing_is_cut_off_elsewhere_than_in_a_terminal(
+    type_in: Any, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    name = "a-name-that-is-longer-than-the-terminal-is-wide"
+    (workspace / "a.csv").write_text(f"{name}\n1\n")
+    version = type_in("data", "add", name, "a.csv", "--json").document["version"]
+    listed = type_in("data", "list").out
+    assert f"{name}  {version[:12]}  1 x 1" in listed
+    assert f"{name}  int64" in type_in("data", "show", name).out
+
+
+def test_a_folder_against_a_table(type_in: Any, workspace: Path) -> None:
+    (workspace / "images").mkdir()
+    for place in ("images/a.png", "images/b.png"):
+        (workspace / place).write_bytes(place.encode())
+        type_in("data", "add", "images", "images")
+    (workspace / "a.csv").write_text("n\n1\n")
+    type_in("data", "add", "churn", "a.csv")
+    first = type_in("data", "list", "images", "--json").document[-1]["version"]
+    assert "rows:" not in type_in("data", "diff", f"images@{first}", "images").out
+    assert "rows: no table -> 1\n" in type_in("data", "diff", "images", "churn").out
+
+
+def test_names_that_arent_shown_are_counted(type_in: Any, workspace: Path) -> None:
+    (workspace / "a.csv").write_text("n\n1\n")
+    for name in "abcdefg":
+        type_in("data", "add", name, "a.csv")
+    assert "; there are: a, b, c, d, e and 2 more [MLO400]" in type_in("data", "show", "nothing").err
+
+
 def test_rows_by_key_and_what_would_go(type_in: Any, workspace: Path) -> None:
     (workspace / "a.csv").write_text("id,n\n1,1\n2,2\n")
     first = type_in("data", "add", "churn", "a.csv", "--json").document["version"]
