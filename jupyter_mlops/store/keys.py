@@ -89,7 +89,7 @@ class Keys:
         except OSError as error:
             raise SettingsError(
                 f"the signing key {self.private} can't be used: {error.strerror}",
-                hint="sign with a key of your own: set signing_key to a file of yours",
+                hint="set signing_key to a file of yours, or name a project folder that you may write to (--project DIR)",
             ) from None
         return key
 
