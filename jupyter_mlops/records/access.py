@@ -25,6 +25,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
     "model.evaluate": ("data-scientist", "ml-engineer", "approver"),
     "model.promote": ("ml-engineer",),
     "model.rollback": ("ml-engineer", "approver"),
+    "drift": ("data-scientist", "ml-engineer", "approver"),
     "model.approve": ("approver",),
     "model.override": ("approver",),
     "model.gc": ("ml-engineer",),
@@ -35,7 +36,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
     "audit.accept": (),
 }
 # What concerns no one model or data set by itself: a role on any of them will do.
-ON_ANYTHING = frozenset({"read", "run"})
+ON_ANYTHING = frozenset({"drift", "read", "run"})
 ROLES = ("viewer", "data-scientist", "ml-engineer", "approver", ADMIN)
 EVERYTHING = "*"
 
@@ -179,8 +180,14 @@ class Policy(Value, frozen=True, kw_only=True):
         )
 
     def rules_for(self, name: str, action: str = "model.promote") -> list[Rule]:
-        """Return the rules that reach what is called so; all of them count."""
-        return [rule for rule in self.rules if rule.action == action and fnmatchcase(name, rule.names)]
+        """Return the rules that reach what is called so; all of them count.
+
+        What is done to the whole project reaches everything in it: so does a rule on any part, but for reading and running.
+        """
+        whole = not name and action not in ON_ANYTHING
+        return [
+            rule for rule in self.rules if rule.action == action and (whole or fnmatchcase(name, rule.names))
+        ]
 
 
 def name_in(subject: str) -> str:

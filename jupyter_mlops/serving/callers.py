@@ -40,6 +40,7 @@ class Callers:
         self._clock = clock
         self._policy, self._tokens = Policy(), list[Token]()
         self._read_at = float("-inf")
+        self._known = False
         self._reading = threading.Lock()
         self._recorded: dict[tuple[str, str], float] = {}
         self.read()
@@ -51,8 +52,8 @@ class Callers:
 
     @property
     def open(self) -> bool:
-        """Whether nothing is granted to anybody."""
-        return self._policy.open
+        """Whether nothing is granted to anybody; not as long as that couldn't be read."""
+        return self._known and self._policy.open
 
     def read(self) -> None:
         """Read what is on record; where that fails what was read before counts for a while."""
@@ -62,6 +63,9 @@ class Callers:
                 found = [] if policy.open else self._store.ledger.find("token")
             except MlopsError:
                 return
+            if policy.open and self._known and not self._policy.open:
+                return  # what was granted once stays on record: this is another database, or none
+            self._known = True
             self._policy, self._tokens = policy, [each for each in found if isinstance(each, Token)]
             self._read_at = self._clock()
 

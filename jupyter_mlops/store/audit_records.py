@@ -23,9 +23,10 @@ _LEAVES = {
     "data.add": ("dataset",),
     "model.approve": ("approval",),
     "data.gc": ("collection",),
+    "drift": ("drift",),
     "model.evaluate": ("evaluation",),
     "model.gc": ("retirement",),
-    "model.log": ("dataset", "model", "promotion"),
+    "model.log": ("dataset", "description", "model", "promotion"),
     "model.override": ("promotion",),
     "model.promote": ("promotion",),
     "model.rollback": ("promotion",),
@@ -35,7 +36,7 @@ _LEAVES = {
 # Nothing but an act that is in the log brings these to the ledger.
 _ALWAYS_NAMED = frozenset(kind for kinds in _LEAVES.values() for kind in kinds)
 # Small and decisive: every column of theirs is held against what the record says.
-_WEIGHTY = _ALWAYS_NAMED - {"dataset", "model"}
+_WEIGHTY = _ALWAYS_NAMED - {"dataset", "drift", "model"}
 _RECORDS = "SELECT ref, kind, name, version, digest, lookup, created_at, body FROM records WHERE id > :newest ORDER BY id"
 _UNKNOWN = "nothing in the log says how it came on record"
 _BEFORE = "SELECT count(*) FROM records WHERE id <= :newest"

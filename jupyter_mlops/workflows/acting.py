@@ -12,7 +12,7 @@ from jupyter_mlops.store.opened import open_store
 from jupyter_mlops.store.recording import as_plain, as_text, named, recorded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from jupyter_mlops.settings import Settings
     from jupyter_mlops.store.opened import Store
@@ -46,6 +46,17 @@ def allow(settings: Settings, action: str, subject: str = "", *, reason: str = "
         DeniedError: when they may not; that it was tried is on record.
     """
     return _allow(open_store(settings), action, subject, reason, details)
+
+
+def readable(settings: Settings) -> Callable[[str], bool]:
+    """Return what says of a model or data set (``kind/name``) whether whoever runs this may read it, to list those.
+
+    Raises:
+        DeniedError: when the access token in the environment isn't in force.
+    """
+    store = open_store(settings)
+    user, policy = access.identify(store.ledger), access.policy(store.ledger)
+    return lambda subject: policy.may(user, "read", subject).verdict != DENIED
 
 
 def refuse(store: Store, error: MlopsError, **said: Any) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from jupyter_mlops.errors import DeniedError, UsageError
-from jupyter_mlops.governance.approvals import joined, may_become_champion
-from jupyter_mlops.records.access import Approval
+from jupyter_mlops.governance.approvals import joined, may_become_champion, standing
+from jupyter_mlops.records.access import ALLOWED, Approval
 from jupyter_mlops.store import access, stamp
 from jupyter_mlops.store.opened import open_store
 from jupyter_mlops.workflows.acting import acting, refuse
 
 if TYPE_CHECKING:
+    from jupyter_mlops.records.access import Policy
     from jupyter_mlops.records.decision import Decision
     from jupyter_mlops.records.model import ModelVersion
     from jupyter_mlops.settings import Settings
@@ -24,11 +25,13 @@ def check_promotion(store: Store, version: ModelVersion, gates: Decision | None 
     The verdict is ``allowed`` or ``blocked``; the evidence is that of ``gates``, and beside it ``approvals`` and
     ``rejections`` by reference, and in ``override`` whether a recorded reason may stand in for what is missing.
     """
-    rules = access.policy(store.ledger).rules_for(version.name)
+    policy = access.policy(store.ledger)
+    rules = policy.rules_for(version.name)
     judged = bool(rules) and bool(
         store.ledger.find("evaluation", f"{version.name}.{version.version}", limit=1)
     )
-    decision = may_become_champion(version, rules, of_version(store, version), judged=judged)
+    said = [each for each in of_version(store, version) if _counts(policy, version, each)]
+    decision = may_become_champion(version, rules, said, judged=judged)
     return decision if gates is None else joined(gates, decision)
 
 
@@ -36,6 +39,18 @@ def of_version(store: Store, version: ModelVersion) -> list[Approval]:
     """Return what was said of a version, newest first; that of its author, which doesn't count, included."""
     found = store.ledger.find("approval", lookup=f"{version.name}/{version.version}")
     return [record for record in found if isinstance(record, Approval)]
+
+
+def rejections(store: Store, version: ModelVersion) -> list[Approval]:
+    """Return the standing rejections of a version; those of whose role was taken back stay."""
+    said = standing(of_version(store, version), version).values()
+    return [each for each in said if each.verdict == "rejected"]
+
+
+def _counts(policy: Policy, version: ModelVersion, said: Approval) -> bool:
+    """Say whether a word counts: a rejection until it is taken back, a yes as long as its author may say it."""
+    may = policy.may(said.author, "model.approve", str(version.ref))
+    return said.verdict == "rejected" or may.verdict == ALLOWED
 
 
 def approve(settings: Settings, model: str, reason: str = "") -> Approval:

@@ -13,7 +13,7 @@ from jupyter_mlops.records.dataset import Collection, DatasetVersion
 from jupyter_mlops.store.copying import silent
 from jupyter_mlops.store.files import copy_atomic, hash_file
 from jupyter_mlops.store.opened import open_store
-from jupyter_mlops.workflows.acting import acting
+from jupyter_mlops.workflows.acting import acting, allow, readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,15 +34,16 @@ class Verified(Value, frozen=True, kw_only=True):
 
 
 def list_datasets(settings: Settings, name: str | None = None) -> list[DatasetVersion]:
-    """Return all dataset versions, or those of one name, newest first.
+    """Return all dataset versions that may be read, or those of one name, newest first.
 
     Raises:
-        NotFoundError: when there is no dataset of that name.
+        NotFoundError: when there is no dataset of that name, or it may not be read.
     """
-    store = open_store(settings)
-    found = versions.versions_of(store, name)
+    store, may_read = open_store(settings), readable(settings)
+    found = [each for each in versions.versions_of(store, name) if may_read(str(each.ref))]
     if name is not None and not found:
-        raise NotFoundError.of("dataset", name, store.ledger.names("dataset"))
+        known = [each for each in store.ledger.names("dataset") if may_read(f"dataset/{each}")]
+        raise NotFoundError.of("dataset", name, known)
     return found
 
 
@@ -51,8 +52,11 @@ def show(settings: Settings, text: str) -> DatasetVersion:
 
     Raises:
         NotFoundError: when there is none.
+        DeniedError: when it may not be read.
     """
-    return versions.resolve(open_store(settings), text)
+    version = versions.resolve(open_store(settings), text)
+    allow(settings, "read", str(version.ref))
+    return version
 
 
 def add(
@@ -124,9 +128,9 @@ def checkout(
     Raises:
         NotFoundError: when there is no such version, or its content is gone.
         DataError: when another file is there.
+        DeniedError: when it may not be read.
     """
-    store = open_store(settings)
-    version = versions.resolve(store, text)
+    store, version = open_store(settings), show(settings, text)
     try:
         if to is None:
             return versions.checkout(store, version)
@@ -157,9 +161,9 @@ def verify(settings: Settings, names: Sequence[str] = (), *, progress: Progress 
         NotFoundError: when one isn't on record.
     """
     store = open_store(settings)
-    wanted = (
-        [each for name in names for each in _meant(store, name)] if names else versions.versions_of(store)
-    )
+    wanted = [each for name in names for each in _meant(store, name)] if names else list_datasets(settings)
+    for name in sorted({each.name for each in wanted}):
+        allow(settings, "read", f"dataset/{name}")
     collected = collected_versions(store)
     found, whole = [], set[str]()
     for version in wanted:

@@ -12,6 +12,7 @@ from jupyter_mlops.errors import DataError
 from jupyter_mlops.records.base import Value
 from jupyter_mlops.records.drift import ColumnDrift
 from jupyter_mlops.store.opened import open_store
+from jupyter_mlops.workflows import data
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,10 +61,11 @@ def diff(settings: Settings, left: str, right: str, *, key: Sequence[str] = ()) 
 
     Raises:
         NotFoundError: when one of them doesn't exist.
+        DeniedError: when one of them may not be read.
         DataError: when the key doesn't tell rows apart, or there are no rows that can be compared by one.
     """
     store = open_store(settings)
-    one, two = versions.resolve(store, left), versions.resolve(store, right)
+    one, two = (data.show(settings, text) for text in (left, right))
     before = {column.name: column for column in one.columns}
     after = {column.name: column for column in two.columns}
     both = [name for name in before if name in after]

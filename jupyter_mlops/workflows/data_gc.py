@@ -23,7 +23,7 @@ from jupyter_mlops.store.copying import silent
 from jupyter_mlops.store.folder import GRACE_SECONDS
 from jupyter_mlops.store.ledger import KINDS
 from jupyter_mlops.store.opened import open_store
-from jupyter_mlops.workflows.acting import acting
+from jupyter_mlops.workflows.acting import acting, allow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -96,6 +96,7 @@ def collect(
     going = {digest: size for digest, size in there.items() if digest not in needs.contents}
     versions = tuple(sorted(ref for ref, digest in needs.dropped.items() if digest in going))
     if not dry_run:
+        allow(settings, "data.gc", "objects")
         _tidy(store, grace)
     if dry_run or not going:
         return _told(versions, going, len(there), dry_run=dry_run)

@@ -15,6 +15,7 @@ from jupyter_mlops.records.serving import Deployment, Prediction
 from jupyter_mlops.store.ledger import KINDS
 from jupyter_mlops.store.opened import open_store
 from jupyter_mlops.store.predictions import PredictionLog
+from jupyter_mlops.workflows.acting import allow
 from jupyter_mlops.workflows.serve import PREDICTIONS
 
 if TYPE_CHECKING:
@@ -42,14 +43,22 @@ def lineage(settings: Settings, text: str, *, downstream: bool = False) -> Linea
 
     Raises:
         NotFoundError: when it isn't on record; names what is near.
+        DeniedError: when it may not be read.
     """
     with open_store(settings).ledger.reading() as records:
         history = _History(settings, records)
         start = history.find(text)
+        allow(settings, "read", _about(start))
         if downstream:
             return trace_downstream(start, children=history.children)
         history.start = start
         return trace(start, sources=history.sources, fetch=records.among, judgements=history.judgements)
+
+
+def _about(record: Record) -> str:
+    """Return the model or data set that a record is about, as the roles name it; empty for others."""
+    model = getattr(record, "model", "")
+    return f"model/{model}" if model else str(record.ref)
 
 
 def shown(chain: Lineage, form: str) -> str:

@@ -62,7 +62,7 @@ def collect(
         going = [version for each in chosen for version in _unneeded(store, each, keep)]
         return _told(store, known, going, dry_run=True)
     with (
-        acting(settings, "model.gc", "model/" + (name or "*"), keep=keep) as act,
+        acting(settings, "model.gc", f"model/{name}" if name else "models", keep=keep) as act,
         turn(settings, standing.TURN),
     ):
         going = [version for each in chosen for version in _unneeded(store, each, keep)]

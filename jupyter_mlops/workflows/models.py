@@ -21,8 +21,8 @@ from jupyter_mlops.registry.standing import CHAMPION
 from jupyter_mlops.store import stamp
 from jupyter_mlops.store.opened import open_store
 from jupyter_mlops.store.turns import turn
-from jupyter_mlops.workflows.acting import acting
-from jupyter_mlops.workflows.approvals import check_promotion
+from jupyter_mlops.workflows.acting import acting, allow, readable
+from jupyter_mlops.workflows.approvals import check_promotion, rejections
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,13 +79,13 @@ def resolve(settings: Settings, text: str) -> ModelVersion:
 
 
 def list_models(settings: Settings, name: str | None = None) -> list[VersionView]:
-    """Return the versions of every model, or of one, the highest number of each first.
+    """Return the versions of every model that may be read, or of one, the highest number of each first.
 
     Raises:
-        NotFoundError: when there is no model of that name.
+        NotFoundError: when there is no model of that name, or it may not be read.
     """
-    store = open_store(settings)
-    known = store.ledger.names("model")
+    store, may_read = open_store(settings), readable(settings)
+    known = [each for each in store.ledger.names("model") if may_read(f"model/{each}")]
     if name is not None and name not in known:
         raise NotFoundError.of("model", name, known)
     views = []
@@ -100,9 +100,11 @@ def show(settings: Settings, text: str) -> VersionView:
 
     Raises:
         NotFoundError: when there is none.
+        DeniedError: when it may not be read.
     """
     store = open_store(settings)
     version = _resolve(store, text)
+    allow(settings, "read", str(version.ref))
     return _view(store, standing.aliases(store, version.name), version)
 
 
@@ -157,11 +159,10 @@ def promote(
     store, reason = open_store(settings), override_reason or ""
     version = _resolve(store, text)
     if standing.aliases(store, version.name).get(alias) == version.version:
+        allow(settings, "model.promote", str(version.ref), reason=reason, alias=alias)
         return standing.moved(store, version, alias, at=clock(), reason=reason)
     before = _may(store, version, alias)
-    override = (
-        before.verdict == BLOCKED and override_reason is not None and before.evidence.get("override", True)
-    )
+    override = override_reason is not None and before.verdict == BLOCKED and _overridable(before)
     action = "model.override" if override else "model.promote"
     with (
         acting(settings, action, str(version.ref), reason=reason, alias=alias) as act,
@@ -170,7 +171,7 @@ def promote(
         decision = _may(store, version, alias)
         if standing.collected(store, version.name, version.version):
             raise _gone(version)
-        if decision.verdict == BLOCKED and not override:
+        if decision.verdict == BLOCKED and not (override and _overridable(decision)):
             raise _blocked(version, decision)
         grounds = (decision.evidence.get(kind, ()) for kind in ("evaluations", "approvals", "rejections"))
         parents = (str(version.ref), *chain.from_iterable(grounds))
@@ -194,7 +195,7 @@ def rollback(
 
     Raises:
         NotFoundError: when there is no such model, or no version held the alias before.
-        BlockedError: when the bundle of that version was taken away.
+        BlockedError: when the bundle of that version was taken away, or somebody rejected it since.
         DeniedError: when a rule says no.
     """
     _check_alias(alias)
@@ -228,6 +229,13 @@ def _before(store: Store, name: str, alias: str) -> ModelVersion:
     version = _numbered(store, name, str(before))
     if standing.collected(store, name, before):
         raise _gone(version)
+    rejected = rejections(store, version) if alias == CHAMPION else ()
+    if rejected:
+        who = "; ".join(f"{each.author} rejected it: {each.reason}" for each in rejected)
+        raise BlockedError(
+            f"{name}/{before} can't become {CHAMPION} again: {who}",
+            hint="promote another version, or this one with a reason in --override",
+        )
     return version
 
 
@@ -295,13 +303,16 @@ def _may(store: Store, version: ModelVersion, alias: str) -> Decision:
     return check_promotion(store, version, decision)
 
 
+def _overridable(decision: Decision) -> bool:
+    return bool(decision.evidence.get("override", True))
+
+
 def _blocked(version: ModelVersion, decision: Decision) -> BlockedError:
     label = f"{version.name}/{version.version}"
-    override = decision.evidence.get("override", True)
     return BlockedError(
         f"{label} can't become {CHAMPION}: {'; '.join(decision.reasons)}",
         hint="mend it and run the gate again, or override with a reason that is recorded"
-        if override
+        if _overridable(decision)
         else "a rule lets no reason stand in for it",
         reasons=list(decision.reasons),
     )

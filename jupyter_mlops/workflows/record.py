@@ -61,10 +61,11 @@ def dataset(
 def _on_record(name: str, asked: str) -> Path:
     """Return the path of a version's content; the newest, which may be another one next time, makes the stage run again."""
     from jupyter_mlops.data import versions
+    from jupyter_mlops.workflows import data
 
     settings, session = project()
     store = open_store(settings)
-    version = versions.resolve(store, f"{name}@{asked}" if asked else name)
+    version = data.show(settings, f"{name}@{asked}" if asked else name)
     path = versions.checkout(store, version)
     session.datasets.append(NamedVersion(name=name, version=version.version))
     if not asked:

@@ -23,6 +23,7 @@ from jupyter_mlops.pipeline.comparison.values import Tolerance
 from jupyter_mlops.store.files import write_atomic
 from jupyter_mlops.store.opened import open_store
 from jupyter_mlops.workflows import laying, origin, rebuild, recorded
+from jupyter_mlops.workflows.acting import allow
 from jupyter_mlops.workflows.judging import Judging
 from jupyter_mlops.workflows.models import resolve
 from jupyter_mlops.workflows.provenance import hardware
@@ -92,6 +93,7 @@ def reproduce(settings: Settings, text: str, **options: Any) -> Reproduction:
 
     Raises:
         NotFoundError: when the version, or something that made it, isn't on record.
+        DeniedError: when it may not be read.
         DataError: when an input wasn't kept.
         IntegrityError: when a stored content was changed.
         StageFailedError: when the environment can't be made.
@@ -103,7 +105,9 @@ def reproduce(settings: Settings, text: str, **options: Any) -> Reproduction:
         raise UsageError("a tolerance is below zero", hint="write --rtol 1e-6")
     store = open_store(settings)
     wanted.tell("reading the record")
-    found = origin.find(store, resolve(settings, text))
+    version = resolve(settings, text)
+    allow(settings, "read", str(version.ref))
+    found = origin.find(store, version)
     inputs = origin.inputs(store, found)
     with _place(wanted.folder) as (work, scratch):
         wanted.tell("laying out the inputs")
@@ -173,7 +177,7 @@ def _request(store: Store, found: Origin, laid: Laid, wanted: Options) -> Reques
         place=found.place,
         conditions=found.conditions,
         metrics=found.metrics,
-        model=str(found.model),
+        model=str(found.model or ""),
         rtol=wanted.rtol,
         atol=wanted.atol,
         jobs=wanted.jobs,

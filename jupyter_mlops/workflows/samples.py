@@ -42,6 +42,13 @@ class Sample:
     profile: Profile | None = None
 
     @property
+    def subjects(self) -> tuple[str, ...]:
+        """The model or data set that it is of, as the roles name it; nothing for files and profiles."""
+        if self.name.startswith(LIVE):
+            return ("model/" + self.name.removeprefix(LIVE).partition("@")[0],)
+        return tuple(parent for parent in self.parents if parent.startswith("dataset/"))
+
+    @property
     def size_bytes(self) -> int:
         """How long its files are together."""
         return sum(path.stat().st_size for path, _ in self.files)

@@ -12,6 +12,7 @@ from jupyter_mlops.errors import DataError, UsageError
 from jupyter_mlops.store import stamp
 from jupyter_mlops.store.opened import open_store
 from jupyter_mlops.workflows import samples
+from jupyter_mlops.workflows.acting import acting, allow
 from jupyter_mlops.workflows.samples import LIVE, Sample
 
 if TYPE_CHECKING:
@@ -81,33 +82,54 @@ def drift(
         DataError: when a sample is missing, unreadable or empty, or nothing can be compared.
         NotFoundError: when there is no such dataset.
         UsageError: when a window or period is none.
+        DeniedError: when whoever runs this may not, or may not read one of the two.
     """
     how = how or How()
+    allow(settings, "drift")
     store = open_store(settings)
-    first, second = (samples.resolve(store, text) for text in (reference, current))
+    pair = (samples.resolve(store, reference), samples.resolve(store, current))
+    named = [subject for sample in pair for subject in sample.subjects]
+    for subject in named:
+        allow(settings, "read", subject)
+        allow(settings, "drift", subject)
     at = clock()
+    compared = replace(
+        _compared(settings, pair, columns, how, same_sample=reference == current),
+        report_id=_report_id(at),
+        parents=tuple(dict.fromkeys((*pair[0].parents, *pair[1].parents))),
+        created_at=at,
+    )
+    subject = named[0] if named else str(compared.ref)
+    with acting(settings, "drift", subject, reference=reference, current=current) as act:
+        compared = replace(compared, author=stamp.author())
+        if report is not None:
+            write_report(compared, report)
+        store.ledger.append(compared)
+        act.note(record=str(compared.ref), drifted=compared.drifted)
+    return compared
+
+
+def _compared(
+    settings: Settings,
+    pair: tuple[Sample, Sample],
+    columns: Sequence[str] | None,
+    how: How,
+    *,
+    same_sample: bool,
+) -> DriftReport:
+    first, second = pair
     if _in_bins(first, second, how):
         from jupyter_mlops.workflows import streams
 
         compared = streams.compare(first, second, columns, how, settings.drift)
     elif how.windowed:
-        compared = _by_time((first, second), columns, how, settings.drift, same_sample=reference == current)
+        compared = _by_time(pair, columns, how, settings.drift, same_sample=same_sample)
     else:
         compared = _whole(first, second, columns, settings.drift)
-    compared = replace(
-        compared,
-        report_id=_report_id(at),
-        parents=tuple(dict.fromkeys((*first.parents, *second.parents))),
-        created_at=at,
-        author=stamp.author(),
-    )
     if how.label or how.prediction or how.score:
         from jupyter_mlops.workflows import quality
 
         compared = quality.add(compared, first, second, how)
-    if report is not None:
-        write_report(compared, report)
-    store.ledger.append(compared)
     return compared
 
 

@@ -43,7 +43,7 @@ class _Lazy(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         rest = super().parse_args(ctx, args)
-        ctx.meta[_HELP] = not {*ctx.help_option_names}.isdisjoint(rest)
+        ctx.meta[_HELP] = _asks_for_help(rest, ctx.help_option_names)
         return rest
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
@@ -117,6 +117,16 @@ def main(arguments: list[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _asks_for_help(arguments: list[str], names: list[str]) -> bool:
+    """Say whether help is all that will be shown: no value of an option, and no argument, is only called so."""
+    if "--" in arguments:
+        return False
+    return any(
+        word in names and not before.startswith("-")
+        for before, word in zip(["", *arguments], arguments, strict=False)
+    )
 
 
 def _planned(name: str) -> click.Command:

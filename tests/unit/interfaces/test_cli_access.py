@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 # What each action is on the command line; each is let in for an admin, whatever becomes of it then.
 COMMANDS: dict[str, tuple[str, ...]] = {
     "read": ("models", "list"),
+    "drift": ("drift", "orders.csv", "orders.csv"),
     "data.add": ("data", "add", "orders", "orders.csv"),
     "run": ("run", "n.ipynb"),
     "model.promote": ("models", "promote", "churn/2"),

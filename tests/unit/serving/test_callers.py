@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_mlops.errors import StorageError
 from jupyter_mlops.records.access import ACTIONS, ADMIN, ROLES, Rule
 from jupyter_mlops.serving import callers as module
 from jupyter_mlops.serving.callers import Callers
@@ -130,3 +131,29 @@ def test_a_refusal_is_on_record_and_a_flood_is_one_line_a_minute(settings: Setti
     now[0] = module.QUIET_SECONDS + 1
     callers.record(token, "predict", 403, "bob may not")
     assert denied(settings)[2:] == [("bob", "predict")]
+
+
+def test_a_server_that_never_read_who_may_ask_lets_nobody_in(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_: object) -> None:
+        raise StorageError("the database doesn't answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("jupyter_mlops.store.access.policy", away)
+        guard = guard_of(settings)
+        assert asked(guard, SECRET) == 503
+        assert asked(guard, "", "GET", "/v2/health/live") is None
+    assert guard.callers is not None
+    guard.callers.read()
+    assert asked(guard, SECRET) is None
+
+
+def test_a_database_that_is_gone_or_another_one_opens_no_door(settings: Settings) -> None:
+    token = token_of(settings, "bob", "data-scientist")
+    guard = guard_of(settings)
+    (settings.state / "mlops.db").rename(settings.state / "aside.db")
+    assert guard.callers is not None
+    guard.callers.read()
+    assert asked(guard, SECRET) == 401
+    assert asked(guard, token) is None

@@ -14,6 +14,7 @@ from jupyter_mlops.records.base import canonical_json
 from jupyter_mlops.records.model import ModelVersion, Promotion, Retirement, Signature
 from jupyter_mlops.records.run import Environment, NamedVersion, Run, StageExecution
 from jupyter_mlops.settings import load
+from jupyter_mlops.store import stamp
 from jupyter_mlops.store.opened import Store, open_store
 from jupyter_mlops.workflows import card
 from tests import notebooks
@@ -135,7 +136,8 @@ def test_everybodys_newest_word_about_this_bundle_counts(version: ModelVersion, 
 
     store.ledger.append(
         word(1, "ada", "approved"), word(2, "eva", "rejected"), word(3, "eva", "approved"), word(4, "kim", "approved", bundle="another"),
-        Grant(grant_id="g", user="ada", role="admin"), Rule(rule_id="r", names="ch*", approvals=2),
+        Grant(grant_id="g", user="ada", role="admin"), Grant(grant_id="h", user=stamp.owner(), role="viewer"),
+        Rule(rule_id="r", names="ch*", approvals=2),
     )  # fmt: skip
     shown = found()
     assert [(vote.author, vote.approved) for vote in shown.votes] == [("eva", True)]
