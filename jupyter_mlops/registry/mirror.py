@@ -217,6 +217,12 @@ class Mirror:
                 self._findings.append(
                     f"{name}@{alias} is version {now} in MLflow, on record it is none; nothing uses it"
                 )
+            elif now is not None:
+                # Set by an earlier sync, for a version that turned out not to be a result.
+                client.delete_registered_model_alias(name, alias)
+                self._done["alias"] += 1
+            if ours is not None:
+                client.delete_registered_model_tag(name, _ALIAS + alias)
             return
         if str(now) != wanted:
             client.set_registered_model_alias(name, alias, wanted)

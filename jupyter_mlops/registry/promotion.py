@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jupyter_mlops.records.evaluation import Evaluation
-    from jupyter_mlops.records.model import Promotion
+    from jupyter_mlops.records.model import Promotion, Retirement
 
 ALLOWED = "allowed"
 BLOCKED = "blocked"
@@ -44,6 +44,16 @@ def may_promote(evaluations: Sequence[Evaluation], *, model_has_gates: bool) -> 
     if all(evaluation.passed for evaluation in latest):
         return Decision(verdict=ALLOWED, reasons=("its gates passed",), evidence=evidence)
     return Decision(verdict=BLOCKED, reasons=tuple(failed) or ("its gate failed",), evidence=evidence)
+
+
+def unless_disowned(decision: Decision, retirements: Sequence[Retirement]) -> Decision:
+    """Block a version that isn't a result of the run that logged it, whatever else is said of it."""
+    if not retirements:
+        return decision
+    others = decision.reasons if decision.verdict == BLOCKED else ()
+    reasons = (f"it is out of use: {record.reason or record.cause}" for record in retirements)
+    evidence = {**decision.evidence, "retirements": [str(record.ref) for record in retirements]}
+    return Decision(verdict=BLOCKED, reasons=(*reasons, *others), evidence=evidence)
 
 
 def latest_occasion(evaluations: Sequence[Evaluation]) -> list[Evaluation]:

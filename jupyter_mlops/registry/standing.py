@@ -1,6 +1,8 @@
 """Where model versions stand by the ledger: their numbers, their aliases, which are out of use.
 
-An alias points where its newest promotion on record says. A project of earlier days has its aliases in MLflow: they are
+An alias points where its newest promotion on record says. The challenger, which every new version becomes by itself,
+goes back in the same way: a version that turned out not to be its run's result is passed over, as if it had never been
+logged, unless somebody chose it by an override. A project of earlier days has its aliases in MLflow: they are
 read there until the first change on record takes all of a model's aliases over.
 """
 
@@ -79,6 +81,11 @@ def next_number(store: Store, name: str) -> int:
     return max(known[0].version if known else 0, Registry(store.settings).highest(name)) + 1
 
 
+def disowned(store: Store, name: str, number: int) -> tuple[Retirement, ...]:
+    """Return why a version isn't a result of the run that logged it: its stage ran again, or failed after it."""
+    return tuple(record for record in retired(store, name, number) if record.cause != "collected")
+
+
 def collected(store: Store, name: str, number: int) -> bool:
     """Say whether a version's bundle was taken away for good."""
     return any(record.cause == "collected" for record in retired(store, name, number))
@@ -91,8 +98,21 @@ def retired(store: Store, name: str, number: int) -> tuple[Retirement, ...]:
 
 
 def _newest(store: Store, name: str) -> list[Promotion]:
-    found = [store.ledger.find("promotion", f"{name}.{alias}", limit=1) for alias in ALIASES]
-    return [record for each in found for record in each if isinstance(record, Promotion)]
+    found = (_standing(store, name, alias) for alias in ALIASES)
+    return [promotion for promotion in found if promotion is not None]
+
+
+def _standing(store: Store, name: str, alias: str) -> Promotion | None:
+    """Return the promotion that says where an alias points."""
+    # Mostly the newest; the others are read where they are needed.
+    for limit in (1, None):
+        found = store.ledger.find("promotion", f"{name}.{alias}", limit=limit)
+        promotions = [record for record in found if isinstance(record, Promotion)]
+        for promotion in promotions:
+            chosen = alias != CHALLENGER or promotion.override
+            if chosen or not disowned(store, name, promotion.version):
+                return promotion
+    return None
 
 
 def _of_earlier_days(store: Store, name: str, promotions: list[Promotion]) -> bool:

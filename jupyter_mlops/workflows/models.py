@@ -1,4 +1,4 @@
-"""The life of model versions: find, compare, promote, roll back.
+"""The life of model versions: find, promote, roll back.
 
 Versions, aliases and what stands behind them are the ledger's. A promotion is one record: the alias is moved when it is
 there, and not before. MLflow shows the same soon after.
@@ -7,7 +7,7 @@ there, and not before. MLflow shows the same soon after.
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -16,7 +16,14 @@ from jupyter_mlops.records.base import Value
 from jupyter_mlops.records.evaluation import Evaluation
 from jupyter_mlops.records.model import ModelVersion, Promotion
 from jupyter_mlops.registry import standing, syncing
-from jupyter_mlops.registry.promotion import ALLOWED, BLOCKED, latest_occasion, may_promote, version_before
+from jupyter_mlops.registry.promotion import (
+    ALLOWED,
+    BLOCKED,
+    latest_occasion,
+    may_promote,
+    unless_disowned,
+    version_before,
+)
 from jupyter_mlops.registry.standing import CHAMPION
 from jupyter_mlops.store import stamp
 from jupyter_mlops.store.opened import open_store
@@ -30,6 +37,9 @@ if TYPE_CHECKING:
     from jupyter_mlops.records.decision import Decision
     from jupyter_mlops.settings import Settings
     from jupyter_mlops.store.opened import Store
+
+# What a promotion rests on, or is made in spite of.
+_GROUNDS = ("evaluations", "approvals", "rejections", "retirements")
 
 
 class VersionView(Value, frozen=True, kw_only=True):
@@ -54,19 +64,6 @@ class VersionView(Value, frozen=True, kw_only=True):
             return self.model.metrics
         conditions = self.evaluations[0].conditions
         return {item.text.split()[0]: item.value for item in conditions if item.value is not None}
-
-
-class Comparison(Value, frozen=True, kw_only=True):
-    """Hold what differs between two versions, a pair each; equal things are left out but for the metrics."""
-
-    left: str
-    right: str
-    metrics: dict[str, tuple[float | None, float | None]]
-    params: dict[str, tuple[Any, Any]]
-    datasets: dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
-    gates: tuple[str, str]
-    same_bundle: bool
-    same_signature: bool
 
 
 def resolve(settings: Settings, text: str) -> ModelVersion:
@@ -108,33 +105,6 @@ def show(settings: Settings, text: str) -> VersionView:
     return _view(store, standing.aliases(store, version.name), version)
 
 
-def compare(settings: Settings, left: str, right: str) -> Comparison:
-    """Set two versions side by side.
-
-    Raises:
-        NotFoundError: when one of them doesn't exist.
-    """
-    views = show(settings, left), show(settings, right)
-    one, two = views[0].model, views[1].model
-    metrics = sorted({*one.metrics, *two.metrics})
-    left_params, right_params = ({**side.hyperparameters, **side.params} for side in (one, two))
-    datasets = {"read": (one.datasets, two.datasets), "test": (_test(one), _test(two))}
-    return Comparison(
-        left=str(one.ref),
-        right=str(two.ref),
-        metrics={key: (one.metrics.get(key), two.metrics.get(key)) for key in metrics},
-        params={
-            key: (left_params.get(key), right_params.get(key))
-            for key in sorted({*left_params, *right_params})
-            if left_params.get(key) != right_params.get(key)
-        },
-        datasets={key: pair for key, pair in datasets.items() if pair[0] != pair[1]},
-        gates=(views[0].gate, views[1].gate),
-        same_bundle=one.bundle == two.bundle,
-        same_signature=one.signature == two.signature,
-    )
-
-
 def promote(
     settings: Settings,
     text: str,
@@ -172,8 +142,8 @@ def promote(
         if standing.collected(store, version.name, version.version):
             raise _gone(version)
         if decision.verdict == BLOCKED and not (override and _overridable(decision)):
-            raise _blocked(version, decision)
-        grounds = (decision.evidence.get(kind, ()) for kind in ("evaluations", "approvals", "rejections"))
+            raise _blocked(version, alias, decision)
+        grounds = (decision.evidence.get(kind, ()) for kind in _GROUNDS)
         parents = (str(version.ref), *chain.from_iterable(grounds))
         more = {"reason": reason, "override": override, "parents": parents}
         moved = standing.moved(store, version, alias, at=clock(), **more)
@@ -294,23 +264,27 @@ def _view(store: Store, aliases: dict[str, int], version: ModelVersion) -> Versi
 
 
 def _may(store: Store, version: ModelVersion, alias: str) -> Decision:
-    """Say whether a version may get an alias; only the champion's asks its gates, and the rules of its model."""
+    """Say whether a version may get an alias; only the champion's asks its gates, and the rules of its model.
+
+    A version that isn't its run's result gets none.
+    """
+    disowned = standing.disowned(store, version.name, version.version)
     names = store.ledger.names("evaluation")
     has_gates = any(name.rpartition(".")[0] == version.name for name in names)
     decision = may_promote(_evaluations(store, version), model_has_gates=has_gates)
     if alias != CHAMPION:
-        return msgspec.structs.replace(decision, verdict=ALLOWED)
-    return check_promotion(store, version, decision)
+        return unless_disowned(msgspec.structs.replace(decision, verdict=ALLOWED), disowned)
+    return unless_disowned(check_promotion(store, version, decision), disowned)
 
 
 def _overridable(decision: Decision) -> bool:
     return bool(decision.evidence.get("override", True))
 
 
-def _blocked(version: ModelVersion, decision: Decision) -> BlockedError:
+def _blocked(version: ModelVersion, alias: str, decision: Decision) -> BlockedError:
     label = f"{version.name}/{version.version}"
     return BlockedError(
-        f"{label} can't become {CHAMPION}: {'; '.join(decision.reasons)}",
+        f"{label} can't become {alias}: {'; '.join(decision.reasons)}",
         hint="mend it and run the gate again, or override with a reason that is recorded"
         if _overridable(decision)
         else "a rule lets no reason stand in for it",
@@ -324,7 +298,3 @@ def _gone(version: ModelVersion) -> BlockedError:
         f"{label} was taken away by `jupyter mlops models gc`",
         hint="promote another version, or build it again: jupyter mlops reproduce",
     )
-
-
-def _test(version: ModelVersion) -> tuple[str, ...]:
-    return (version.test.dataset,) if version.test is not None else ()

@@ -159,6 +159,7 @@ class _Running:
         chosen = planner.selection(self._pipeline, options.stages, plans.needs)
         live = LiveRun(self._settings, self._first_record(values, chosen, group), options.on_change)
         engine: Engine | None = None
+        work: Stages | None = None
         try:
             engine = self._engine(options.engine or self._settings.engine)
             work = Stages(
@@ -176,6 +177,10 @@ class _Running:
             with suppress(OSError):
                 _give_up(live, error)
                 run_page.write(self._settings, live.run, self._pipeline)
+            if work is not None:
+                # What kept the run from ending may keep this from being said too; the first is what matters then.
+                with suppress(OSError, MlopsError):
+                    self._store.ledger.append(*self._out_of_use(work, _models(work), broken_off=True))
             raise
         finally:
             if engine is not None:
@@ -228,7 +233,7 @@ class _Running:
     def _finish(self, live: LiveRun, work: Stages, *, track: bool) -> Run:
         failed = any(stage.status == "failed" for stage in live.run.stages)
         done = [work.done[name] for name in work.plans.order if name in work.done]
-        models = tuple(dict.fromkeys(model for execution in done for model in execution.models))
+        models = _models(work)
         live.update(
             datasets=tuple(dict.fromkeys(item for execution in done for item in execution.datasets)),
             models=models,
@@ -245,18 +250,21 @@ class _Running:
         run_page.write(self._settings, finished, self._pipeline)
         return finished
 
-    def _out_of_use(self, work: Stages, models: Sequence[NamedVersion]) -> list[Retirement]:
+    def _out_of_use(
+        self, work: Stages, models: Sequence[NamedVersion], *, broken_off: bool = False
+    ) -> list[Retirement]:
         """Say of versions that this run logged and that aren't among its results that nobody should use them."""
-        if not work.failed and not work.repeated:
+        if not work.failed and not work.repeated and not broken_off:
             return []
+        failed = {*work.failed, *(work.plans.order if broken_off else ())} - set(work.done)
         results = {(model.name, model.version) for model in models}
         logged = self._store.ledger.children(f"run/{self._run_id}", "model")
         return [
             Retirement(
                 name=version.name,
                 version=version.version,
-                cause="failed" if version.stage in work.failed else "superseded",
-                reason=f"stage {version.stage} {'failed' if version.stage in work.failed else 'ran again'}",
+                cause="failed" if version.stage in failed else "superseded",
+                reason=f"stage {version.stage} {'failed' if version.stage in failed else 'ran again'}",
                 parents=(str(version.ref),),
                 created_at=stamp.now(),
                 author=stamp.author(),
@@ -277,6 +285,12 @@ class _Running:
             return evaluate_gate(self._settings, gate, versions[-1], run_id=self._run_id, afresh=False)
         except MlopsError as error:
             return _blocked(gate, versions[-1], self._run_id, str(error))
+
+
+def _models(work: Stages) -> tuple[NamedVersion, ...]:
+    """Return the versions that are results: those of each stage's last execution, which succeeded."""
+    done = (work.done[name] for name in work.plans.order if name in work.done)
+    return tuple(dict.fromkeys(model for execution in done for model in execution.models))
 
 
 def blocked(run: Run) -> bool:

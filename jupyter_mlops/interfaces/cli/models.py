@@ -8,11 +8,12 @@ import click
 
 from jupyter_mlops.errors import NotFoundError
 from jupyter_mlops.interfaces.cli import _approve, _card
-from jupyter_mlops.interfaces.cli._common import emit, escape, json_option, table, visible
+from jupyter_mlops.interfaces.cli._common import emit, escape, json_option, table
+from jupyter_mlops.interfaces.cli._compare_view import short
 
 if TYPE_CHECKING:
     from jupyter_mlops.records.model import Promotion
-    from jupyter_mlops.workflows.models import Comparison, VersionView
+    from jupyter_mlops.workflows.models import VersionView
 
 SHORT = 12
 
@@ -64,15 +65,16 @@ def show(model: str, as_json: bool) -> None:
 @click.argument("right")
 @json_option
 def compare(left: str, right: str, as_json: bool) -> None:
-    """Set two versions side by side: metrics, parameters, data, gates."""
+    """Set two versions side by side: figures, parameters, data, commit, packages, code."""
     from jupyter_mlops import settings
-    from jupyter_mlops.workflows import models
+    from jupyter_mlops.interfaces.cli import _compare_view
+    from jupyter_mlops.workflows import comparing
 
-    found = models.compare(settings.load(), left, right)
+    found = comparing.compare(settings.load(), left, right)
     if as_json:
         emit(found)
     else:
-        _show_comparison(found)
+        _compare_view.show(found)
 
 
 @command.command("promote")
@@ -190,9 +192,9 @@ def _show_version(view: VersionView) -> None:
     ]
     if model.run_id:
         lines.append(f"run         {model.run_id}, stage {model.stage}")
-    lines += [f"data        {_short(dataset)}" for dataset in model.datasets]
+    lines += [f"data        {short(dataset)}" for dataset in model.datasets]
     if model.test is not None:
-        lines.append(f"judged on   {_short(model.test.dataset)}, target {model.test.target}")
+        lines.append(f"judged on   {short(model.test.dataset)}, target {model.test.target}")
     lines += [f"metric      {name} = {value:.6g}" for name, value in model.metrics.items()]
     if model.params:
         lines.append(f"parameters  {', '.join(f'{name} = {value}' for name, value in model.params.items())}")
@@ -205,23 +207,3 @@ def _show_version(view: VersionView) -> None:
         )
         lines += [f"            {condition.text}: {condition.status}" for condition in evaluation.conditions]
     click.echo("\n".join(lines))
-
-
-def _show_comparison(found: Comparison) -> None:
-    rows: list[tuple[str, ...]] = []
-    for name, values in found.metrics.items():
-        rows.append((name, *("" if value is None else f"{value:.6g}" for value in values)))
-    for name, pair in found.params.items():
-        rows.append((name, *("" if value is None else str(value) for value in pair)))
-    for name, sides in found.datasets.items():
-        rows.append((f"data {name}", *(", ".join(_short(ref) for ref in side) for side in sides)))
-    rows.append(("gate", *(gate or "none" for gate in found.gates)))
-    table(("", found.left, found.right), [[escape(visible(cell)) for cell in row] for row in rows])
-    click.echo("the same bundle" if found.same_bundle else "different bundles")
-    if not found.same_signature:
-        click.echo("different signatures")
-
-
-def _short(ref: str) -> str:
-    name, _, version = ref.removeprefix("dataset/").partition("@")
-    return f"{name}@{version[:SHORT]}"

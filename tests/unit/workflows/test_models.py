@@ -119,15 +119,6 @@ def test_list_and_show_say_where_a_version_stands(settings: Settings, store: Sto
         models.list_models(settings, "chrun")
 
 
-def test_compare_shows_what_differs(settings: Settings, store: Store) -> None:
-    found = models.compare(settings, "churn/1", "churn/3")
-    assert found.metrics == {"auc": (0.8, None)}
-    assert found.params == {"C": (1, 3)}
-    assert found.datasets == {}
-    assert not found.same_bundle
-    assert found.same_signature
-
-
 def test_a_promotion_moves_the_alias_and_is_recorded(settings: Settings, store: Store) -> None:
     passed = evaluation(1, passed=True)
     store.ledger.append(passed)
