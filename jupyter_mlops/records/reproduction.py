@@ -62,7 +62,8 @@ class Reproduction(Value, frozen=True, kw_only=True):
 
     ``stages`` are those behind the model, ``changes`` what the new build used otherwise, with what bears on the first
     difference at the front. ``first`` is empty where nothing differs; ``causes`` says in words what may be behind it.
-    ``other`` are places of the model without an array that differ. ``notes`` are what a reader should know besides.
+    ``other`` are places of the model without an array that differ. ``model_kept`` is False where the model on record was
+    taken away by ``models gc``: then figures and what stages hand on are compared, and nothing inside the model. ``notes`` are what a reader should know besides.
     """
 
     model: str
@@ -74,6 +75,7 @@ class Reproduction(Value, frozen=True, kw_only=True):
     metrics: tuple[Figure, ...] = ()
     arrays: tuple[ModelArray, ...] = ()
     other: tuple[str, ...] = ()
+    model_kept: bool = True
     changes: tuple[Change, ...] = ()
     first: FirstDifference | None = None
     causes: tuple[str, ...] = ()

@@ -85,6 +85,7 @@ class Judging:
             stages=tuple(found.executions),
             inputs=tuple(sorted(self._inputs.stages)),
             metrics=figures,
+            model_kept=found.model is not None,
             arrays=answer.arrays,
             other=answer.other,
             changes=changes,
@@ -100,7 +101,9 @@ class Judging:
         seen = {figure.status for figure in figures} | {array.status for array in self._answer.arrays}
         if "different" in seen or self._answer.other or not self._answer.bundle:
             return "different"
-        if not self._answer.arrays and self._answer.notes:
+        if self._origin.model is None and self._answer.first is not None:
+            return "different"
+        if self._origin.model is not None and not self._answer.arrays and self._answer.notes:
             return "different"
         return "within tolerance" if "within tolerance" in seen else "identical"
 

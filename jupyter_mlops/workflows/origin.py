@@ -14,6 +14,7 @@ from jupyter_mlops.execution import planner
 from jupyter_mlops.records.base import from_json
 from jupyter_mlops.records.evaluation import Evaluation
 from jupyter_mlops.records.run import Environment, Run, StageExecution
+from jupyter_mlops.registry import standing
 from jupyter_mlops.store.bundles import MODEL
 from jupyter_mlops.workflows import build, keeping
 
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 class Origin:
     """Hold what a model version was made of; ``executions`` are the stages behind it, in page order.
 
-    ``stage`` logged the model, as the ``place``-th of its name. ``model`` is the pickled model's file.
+    ``stage`` logged the model, as the ``place``-th of its name. ``model`` is the pickled model's file; None where
+    ``models gc`` took it away.
     """
 
     version: ModelVersion
@@ -40,7 +42,7 @@ class Origin:
     environment: Environment
     stage: str
     place: int
-    model: Path
+    model: Path | None
     requirements: tuple[str, ...]
     conditions: tuple[str, ...] = ()
     judged: dict[str, float] = field(default_factory=dict)
@@ -123,7 +125,7 @@ def find(store: Store, version: ModelVersion) -> Origin:
     stage, place = _logged_by(done, version, label)
     order = [name for name in planner.page_order(pipeline) if name in done]
     behind = stages_behind(stage, [done[name] for name in order])
-    folder, manifest = store.bundles.check(version.bundle)
+    model, requirements = _bundle(store, version)
     conditions, judged = gate_of(store, version)
     return Origin(
         version=version,
@@ -135,11 +137,22 @@ def find(store: Store, version: ModelVersion) -> Origin:
         environment=from_json(_content(store, run.environment, f"the environment of {label}"), Environment),
         stage=stage,
         place=place,
-        model=folder / MODEL,
-        requirements=manifest.requirements,
+        model=model,
+        requirements=requirements,
         conditions=conditions,
         judged=judged,
     )
+
+
+def _bundle(store: Store, version: ModelVersion) -> tuple[Path | None, tuple[str, ...]]:
+    """Return the pickled model and what its bundle requires."""
+    try:
+        folder, manifest = store.bundles.check(version.bundle)
+    except NotFoundError:
+        if not standing.collected(store, version.name, version.version):
+            raise
+        return None, ()
+    return folder / MODEL, manifest.requirements
 
 
 def stages_behind(stage: str, executions: list[StageExecution]) -> frozenset[str]:

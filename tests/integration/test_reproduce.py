@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_mlops import settings
+from jupyter_mlops.records.model import Retirement
 from jupyter_mlops.store.opened import open_store
 from tests.notebooks import write
 from tests.wheels import wheel
@@ -187,6 +188,25 @@ def test_a_stored_content_that_was_changed_is_refused_by_name(made):
         place.chmod(0o444)
     assert status == 1
     assert "input ../data/rows.csv of stage load: its stored content" in said
+
+
+def test_a_version_that_gc_took_away_is_built_again_and_its_figures_are_compared(made, tmp_path):
+    root, library = made
+    taken = tmp_path / "taken"
+    shutil.copytree(root, taken)
+    store = open_store(settings.Settings(root=taken))
+    (version,) = store.ledger.find("model")
+    bundle = version.bundle  # type: ignore[attr-defined]
+    shutil.rmtree(taken / ".mlops" / "bundles", ignore_errors=True)
+    place = taken / ".mlops" / "objects" / bundle[:2] / bundle
+    place.unlink()
+    missed = mlops(taken, library, "reproduce", "tiny/1", "--environment", "current")
+    assert (missed.returncode, "no bundle" in missed.stderr) == (2, True)
+    store.ledger.append(Retirement(name="tiny", version=1, cause="collected", reason="not needed"))
+    shown = mlops(taken, library, "reproduce", "tiny/1", "--environment", "current")
+    assert shown.returncode == 0, shown.stderr
+    assert "the model on record was taken away by models gc" in shown.stdout
+    assert "3 figures and what the stages hand on (not the model itself) are those on record" in shown.stdout
 
 
 def test_a_package_that_cannot_be_installed_is_one_line(made):

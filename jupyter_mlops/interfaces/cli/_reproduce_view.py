@@ -108,11 +108,15 @@ def _verdict(console: Console, found: Reproduction) -> None:
     for cause in found.causes[:_MOST]:
         console.print(f"because: {escape(cause)}", soft_wrap=True)
     style = {"identical": "green", "within tolerance": "yellow"}.get(found.status, "bold red")
-    console.print(f"verdict  [{style}]{found.status}[/]{_words(found)}")
+    console.print(f"verdict  [{style}]{found.status}[/]{_words(found)}", soft_wrap=True)
 
 
 def _words(found: Reproduction) -> str:
     counts = f"{len(found.metrics)} figures and {len(found.arrays)} arrays"
+    if not found.model_kept:
+        counts = f"{len(found.metrics)} figures and what the stages hand on (not the model itself)"
+    elif not found.arrays:
+        counts = f"{len(found.metrics)} figures and all that the model holds"
     if found.status == "identical":
         return f": {counts} are those on record, bit for bit"
     if found.status == "within tolerance":

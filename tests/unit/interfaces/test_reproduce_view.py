@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 from rich.console import Console
 
@@ -79,3 +80,16 @@ def test_a_build_that_fails_says_where():
     assert "failed   stage load: ValueError: no" in said.splitlines()
     identical = shown(Reproduction(model="m/1", status="identical", environment="current", run_id="r"))
     assert "bit for bit" in identical
+
+
+def test_the_verdict_says_what_was_compared():
+    same: dict[str, Any] = {"status": "identical", "environment": "current", "run_id": "r"}
+    plain = shown(Reproduction(model="m/1", **same))
+    assert (
+        "verdict  identical: 0 figures and all that the model holds are those on record, bit for bit\n"
+        in plain
+    )
+    gone = shown(Reproduction(model="m/1", model_kept=False, **same))
+    assert "0 figures and what the stages hand on (not the model itself) are those on record" in gone
+    arrays = shown(Reproduction(model="m/1", arrays=(array("model.coef_"),), **same))
+    assert "0 figures and 1 arrays are those on record" in arrays

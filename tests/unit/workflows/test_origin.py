@@ -77,6 +77,7 @@ def test_the_stages_behind_a_version_and_its_figures_are_collected(store):
         "gate: accuracy": 0.6,
         "gate: f1": 0.7,
     }
+    assert found.model is not None
     assert found.model.read_bytes()
 
 
