@@ -23,6 +23,7 @@ FRAME = "frame"
 DVC = ".dvc"
 _FILE = "file://"
 _url = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(::|://)")
+_database = re.compile(r"(?:sqlite|postgresql|postgres|mysql|mariadb|mssql|oracle|duckdb)(?:\+\w+)?:")
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,11 @@ def opened(
         with _local(Path(unquote(urlsplit(source).path)), root, scratch) as found:
             yield found
     elif is_url(source):
+        if _database.match(str(source)):
+            raise UsageError(
+                f"{without_credentials(str(source))} is a database",
+                hint="say what to ask it: --query 'SELECT …', in a notebook query='SELECT …'",
+            )
         from jupyter_mlops.data.remote_sources import fetched
 
         with fetched(str(source), scratch, progress) as (path, label):

@@ -139,6 +139,8 @@ def resolve(store: Store, text: str) -> DatasetVersion:
     Raises:
         NotFoundError: when there is none, or several begin so.
     """
+    if not text.removeprefix("dataset/").partition("@")[0]:
+        raise NotFoundError.of("dataset", text, store.ledger.names("dataset"))
     found = store.ledger.get(text if text.startswith("dataset/") else f"dataset/{text}")
     if not isinstance(found, DatasetVersion):  # pragma: no cover - the ledger decodes by kind
         raise NotFoundError(f"{text} is not a dataset version")

@@ -223,6 +223,12 @@ def test_rows_by_key_and_what_would_go(type_in: Any, workspace: Path) -> None:
         (("data", "add", "churn", "a.csv", "--from", "raw"), "no dataset 'raw'"),
         (("data", "add", "churn", "memory://nothing"), "nothing is at memory://nothing"),
         (("data", "gc", "--keep", "0"), "'--keep'"),
+        (
+            ("data", "add", "churn", "sqlite:///a.db"),
+            "sqlite:///a.db is a database; say what to ask it: --query",
+        ),
+        (("data", "show", ""), "no dataset ''"),
+        (("data", "show", "@4f2a"), "no dataset '@4f2a'"),
         (("data", "verify", "churn"), "no dataset 'churn'"),
         (("data", "add", "churn", "b.csv"), "did you mean a.csv"),
         (("data", "add", "ch/urn", "a.csv"), "can't name a dataset"),
