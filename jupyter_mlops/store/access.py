@@ -48,6 +48,8 @@ def identify(ledger: Ledger) -> str:
 def user_of(ledger: Ledger, token: str) -> str | None:
     """Return whose access token this is, None where it is nobody's or no longer in force."""
     user = stamp.user_in(token)
+    if not user.isprintable():
+        return None  # no user is called so, and no database can be asked
     issued = [record for record in ledger.find("token", lookup=user[:255]) if isinstance(record, Token)]
     return user if token_in_force(issued, user, digest_of_token(token), stamp.now()) else None
 

@@ -251,6 +251,17 @@ def test_a_run_of_the_servers_own_user_isnt_lent_the_servers_token(
         assert stamp.user_in(access.lend(settings)) == stamp.owner()
 
 
+@pytest.mark.parametrize("token", ["\udcff.x", "%00.x", "\n.x", ".", " ", "owner", "%ED%B3%BF.x"])
+def test_a_strange_token_is_nobodys_and_that_is_on_record(
+    settings: Settings, store: Store, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jupyter_mlops.store.access.os.environ", {stamp.TOKEN_VARIABLE: token})
+    with pytest.raises(DeniedError, match="unknown, expired or revoked"):
+        access.show(settings)
+    *_, last = store.audit.events("ORDER BY seq")
+    assert (last.actor, last.phase) == (stamp.owner(), "denied")
+
+
 def test_nobody_but_admins_may_what_the_table_leaves_out() -> None:
     assert {action for action, roles in ACTIONS.items() if not roles} == {
         "access.change",
