@@ -112,6 +112,10 @@ def main(arguments: list[str] | None = None) -> None:
     except MlopsError as error:
         _complain(str(error), error.code)
         sys.exit(error.exit_code)
+    except UnicodeEncodeError as error:
+        # Bytes of an argument that are no text: a file may be called so, nothing on record is.
+        _complain(f"{error.object!r} is no text", "MLO001")
+        sys.exit(2)
     except BrokenPipeError:
         # The reader of our output is gone (`| head`); nothing is left to say, and nowhere to say it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -35,6 +35,12 @@ class _ProjectHandler(Handler):
         for name, value in zip(names, found, strict=True):
             if not isinstance(value, str):
                 raise UsageError(f"{name} is not a text", hint=f'send {{"{name}": "..."}}')
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                raise UsageError(
+                    f"{name} is no text that can be written", hint="send valid Unicode"
+                ) from None
         return found
 
 

@@ -104,6 +104,8 @@ async def test_what_a_gate_blocks_is_409_and_changes_nothing(jp_fetch: Fetch, ro
         ("promotions", {"model": "churn/9"}, 404),
         ("promotions", {"model": "churn/1", "alias": "best"}, 404),
         ("promotions", {"model": 7}, 400),
+        ("promotions", {"model": "\ud800"}, 400),
+        ("promotions", {"model": "churn\u200b/1"}, 404),
         ("promotions", {"model": "churn/2", "override": " "}, 400),
         ("rollbacks", {"name": "churn"}, 404),
         ("rollbacks", {"name": "nothing"}, 404),

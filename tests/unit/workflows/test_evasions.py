@@ -269,3 +269,13 @@ def test_nobody_but_admins_may_what_the_table_leaves_out() -> None:
         "migrate",
     }
     assert all(ADMIN not in roles for roles in ACTIONS.values())
+
+
+@pytest.mark.parametrize("command", ["models show", "models promote", "data show", "lineage", "serve"])
+def test_a_name_that_is_no_text_is_refused_in_one_line(
+    settings: Settings, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([*command.split(), "\udcff"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
