@@ -223,14 +223,14 @@ def _check_alias(alias: str) -> None:
 def _resolve(store: Store, text: str) -> ModelVersion:
     rest = text.removeprefix("model/") if "@" in text or text.count("/") > 1 else text
     name, separator, which = rest.partition("@" if "@" in rest else "/")
-    if name == "model" and separator == "/" and not which.isdigit():
+    if name == "model" and separator == "/" and not which.isdecimal():
         name, which = which, ""
     versions = standing.versions(store, name)
     if not versions:
         raise NotFoundError.of("model", name, store.ledger.names("model"))
     if not which:
         return versions[0]
-    if which.isdigit():
+    if which.isdecimal():
         return _numbered(store, name, which)
     aliases = standing.aliases(store, name)
     if which not in aliases:

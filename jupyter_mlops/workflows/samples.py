@@ -272,7 +272,7 @@ def _live(store: Store, text: str) -> Sample:
     from jupyter_mlops.store.predictions import PredictionLog
 
     model, _, version = text.removeprefix(LIVE).partition("@")
-    if version and not version.isdigit():
+    if version and not version.isdecimal():
         raise DataError(
             f"{text}: {version!r} is not a version number", hint="write live:model or live:model@3"
         )

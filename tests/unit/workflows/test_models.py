@@ -88,6 +88,7 @@ def test_a_model_may_be_called_model(settings: Settings, store: Store) -> None:
         ("churn/9", "no model version 'churn/9'"),
         ("churn@champion", "no alias 'churn@champion'; did you mean churn@challenger"),
         ("churn/two", "no alias"),
+        ("churn/\u00b2", "no alias"),
     ],
 )
 def test_a_miss_names_what_is_near(settings: Settings, store: Store, text: str, message: str) -> None:
