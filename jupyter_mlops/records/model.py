@@ -80,6 +80,7 @@ class ModelVersion(Record, frozen=True, kw_only=True):
     environment: str = ""
     commit: Commit | None = None
     hardware: Hardware | None = None
+    seeds: dict[str, tuple[int, ...]] = msgspec.field(default_factory=dict)
 
     @property
     def ref(self) -> Ref:

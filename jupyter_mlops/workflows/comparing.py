@@ -39,6 +39,7 @@ class Comparison(Value, frozen=True, kw_only=True):
     datasets: dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
     packages: dict[str, tuple[str | None, str | None]]
     commits: tuple[Commit | None, Commit | None] | None = None
+    seeds: dict[str, tuple[tuple[int, ...] | None, tuple[int, ...] | None]]
     sources: dict[str, str]
     gates: tuple[str, str]
     same_bundle: bool
@@ -57,6 +58,7 @@ class _Side:
         self.notes: list[str] = []
         self._run = self._the_run()
         self.commit = self.model.commit or (self._run.commit if self._run is not None else None)
+        self.seeds = self.model.seeds or (self._run.seeds if self._run is not None else {})
         self.packages = self._packages()
         self.sources = self._sources()
 
@@ -121,6 +123,7 @@ def compare(settings: Settings, left: str, right: str) -> Comparison:
         datasets={key: pair for key, pair in data.items() if pair[0] != pair[1]},
         packages=_pairs(sides[0].packages, sides[1].packages) if known else {},
         commits=commits if commits[0] != commits[1] else None,
+        seeds=_pairs(sides[0].seeds, sides[1].seeds),
         sources=_diffs(*sides) if all(side.sources for side in sides) else {},
         gates=(sides[0].view.gate, sides[1].view.gate),
         same_bundle=one.bundle == two.bundle,

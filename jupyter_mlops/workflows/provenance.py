@@ -1,4 +1,4 @@
-"""Where the code of a run came from and what it ran on: the commit of its folder, the machine."""
+"""Where the code of a run came from and what it ran on: the commit of its folder, the machine, its seeds."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,6 +58,22 @@ def hardware() -> Hardware:
         memory=pages * os.sysconf("SC_PAGE_SIZE") if pages > 0 else 0,
         gpus=tuple(_gpus(_GPUS.glob("*/information"))),
     )
+
+
+def seeds_by_hand() -> dict[str, tuple[int, ...]]:
+    """Return the seeds that the code set which this process has run so far: a kernel's cells, or the script."""
+    from jupyter_mlops.notebook.seeds import seeds
+
+    main = vars(sys.modules["__main__"])
+    cells = main.get("In") if "get_ipython" in main else None
+    if isinstance(cells, list):
+        sources = [cell for cell in cells if isinstance(cell, str)]
+    else:
+        try:
+            sources = [Path(main["__file__"]).read_text(encoding="utf-8")]
+        except (KeyError, TypeError, OSError, UnicodeDecodeError):  # no script: python -c, or a prompt
+            return {}
+    return seeds(sources, {name: value for name, value in main.items() if type(value) is int})
 
 
 def _gpus(files: Iterable[Path]) -> list[str]:

@@ -144,6 +144,7 @@ def _circumstances(store: Store, session: Session, given: dict[str, float]) -> d
         found["metrics"] = {**session.metrics, **given}
         found["commit"] = provenance.commit_of(store.settings.root, objects)
         found["hardware"] = provenance.hardware()
+        found["seeds"] = provenance.seeds_by_hand()
     return found
 
 

@@ -144,6 +144,7 @@ def _reproduce(card: Card) -> Iterator[Block]:
     run, environment = card.run, card.environment
     commit = run.commit if run else card.model.commit
     hardware = (run.hardware if run else None) or card.model.hardware
+    seeds = run.seeds if run else card.model.seeds
     params = card.model.params or (run.params if run else {})
     changes = ", with changes that weren't committed" if commit and commit.dirty else ""
     yield _facts(
@@ -152,7 +153,7 @@ def _reproduce(card: Card) -> Iterator[Block]:
             ("Run", f"{run.run_id}, {words.time(run.created_at)}, by {run.author}" if run else NOT_RECORDED),
             ("Stage that registered it", card.model.stage or NOT_RECORDED),
             ("Git commit", f"{commit.sha}{changes}" if commit else NOT_RECORDED),
-            ("Seeds", _seeds(run.seeds) if run and run.seeds else NOT_RECORDED),
+            ("Seeds", _seeds(seeds) if seeds else NOT_RECORDED),
             ("Hardware", _hardware(hardware) if hardware else NOT_RECORDED),
             ("Parameters", ", ".join(f"{key} = {_value(value)}" for key, value in params.items()) or "none"),
             (

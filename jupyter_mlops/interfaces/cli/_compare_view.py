@@ -58,6 +58,8 @@ def _rows(found: Comparison) -> Iterator[tuple[str, ...]]:
         yield name, *("" if value is None else str(value) for value in values)
     for name, sides in found.datasets.items():
         yield f"data {name}", *(", ".join(map(short, side)) for side in sides)
+    for name, values in found.seeds.items():
+        yield f"seed {name}", *(", ".join(map(str, value)) if value else "none" for value in values)
     if found.commits is not None:
         yield "commit", _commit(found.commits[0]), _commit(found.commits[1])
     for name, versions in list(found.packages.items())[:_PACKAGES]:

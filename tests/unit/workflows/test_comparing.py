@@ -61,6 +61,7 @@ def log(store: Store, number: int, train: str, packages: dict[str, str], **more:
         status="succeeded",
         notebook="n.ipynb",
         commit=COMMITS[number - 1],
+        seeds={"np.random.seed": (number,), "Random": (0,)},
         parents=tuple(str(one.ref) for one in done),
     )
     version = ModelVersion(
@@ -96,6 +97,7 @@ def test_only_what_differs_is_said_of_packages_code_and_commit(found: Comparison
     assert found.datasets == {"read": ((), ("dataset/d@abc",))}
     assert found.packages == {"numpy": ("1.0", "2.0"), "old": ("1", None), "new": (None, "1")}
     assert found.commits == COMMITS
+    assert found.seeds == {"np.random.seed": ((1,), (2,))}
     assert list(found.sources) == ["train"]
     lines = found.sources["train"].splitlines()
     assert lines[:2] == ["--- churn/1 train", "+++ churn/2 train"]

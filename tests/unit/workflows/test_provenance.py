@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
+import types
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.settings import Settings
@@ -59,3 +61,19 @@ def test_the_machine(tmp_path: Path) -> None:
     card = tmp_path / "information"
     card.write_text("Model: \t\t NVIDIA H100\nIRQ: 7\n")
     assert provenance._gpus([card, tmp_path / "gone"]) == ["NVIDIA H100"]
+
+
+def test_the_seeds_of_a_kernel_are_those_of_its_cells_and_of_a_script_those_of_its_code(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    main = types.ModuleType("__main__")
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    assert provenance.seeds_by_hand() == {}
+    script = tmp_path / "script.py"
+    script.write_text("import numpy as np\nrng = np.random.default_rng(3)\n")
+    main.__file__ = str(script)
+    assert provenance.seeds_by_hand() == {"np.random.default_rng": (3,)}
+    # As a kernel has them: what a name is now counts, whatever the cell said that bound it first.
+    vars(main).update(get_ipython=print, SEED=8)
+    vars(main)["In"] = ["", "SEED = 7", "split(X, random_state=SEED)", "this is no code"]
+    assert provenance.seeds_by_hand() == {"split(random_state)": (8,)}
