@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -73,3 +75,19 @@ def test_a_stage_that_failed_after_it_leaves_the_alias_where_it_was(settings: Se
     assert moved.override
     assert "retirement/m.3@failed" in moved.parents
     assert where(settings)[3] == ("failed", ("challenger",))
+
+
+def test_a_stage_that_was_interrupted_after_it_did_not_succeed(settings: Settings) -> None:
+    # The stage itself interrupts the run, when its version is on record; then it waits to be ended.
+    end = "os.kill(int(os.environ['RUNS']), signal.SIGINT)\ntime.sleep(60)"
+    train = f"%%mlops stage train\nimport signal\nalpha = 1.0\n{LOG}\n{end}"
+    path = notebooks.write(settings.root / "n.ipynb", IMPORTS, train)
+    code = (
+        "import os, sys; os.environ['RUNS'] = str(os.getpid())\nfrom pathlib import Path\n"
+        "from jupyter_mlops.workflows.run import run\nrun(Path(sys.argv[1]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, check=False, timeout=50
+    )
+    assert b"KeyboardInterrupt" in done.stderr
+    assert where(settings) == {1: ("failed", ())}
