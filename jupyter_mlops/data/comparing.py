@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from jupyter_mlops.data.frames import plain
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from jupyter_mlops.records.dataset import FolderManifest
 
 SHOWN = 5
+_NESTED = (list, dict, np.ndarray)
 
 
 class RowChanges(Value, frozen=True, kw_only=True):
@@ -55,6 +57,7 @@ class FileChanges(Value, frozen=True, kw_only=True):
 
 def row_changes(left: pd.DataFrame, right: pd.DataFrame) -> RowChanges:
     """Compare two tables as bags of rows, on the columns that both have with the same type."""
+    left, right = _comparable(left), _comparable(right)
     both = [name for name in left.columns if name in right.columns and left[name].dtype == right[name].dtype]
     hashes = [pd.util.hash_pandas_object(frame[both], index=False) for frame in (left, right)]
     # The second of two equal rows is another row than the first: 3 of them against 2 is one removed.
@@ -81,7 +84,7 @@ def key_changes(left: pd.DataFrame, right: pd.DataFrame, key: Sequence[str]) -> 
     Raises:
         DataError: when a side lacks a column of the key, or has two rows with one key.
     """
-    one, two = (_keyed(frame, key, side) for frame, side in ((left, "left"), (right, "right")))
+    one, two = (_keyed(_comparable(frame), key, side) for frame, side in ((left, "left"), (right, "right")))
     both = one.index.intersection(two.index)
     columns = [name for name in one.columns if name in two.columns]
     before, after = one.loc[both, columns], two.loc[both, columns]
@@ -114,6 +117,30 @@ def file_changes(left: FolderManifest, right: FolderManifest) -> FileChanges:
             if name in right.files and right.files[name].sha256 != entry.sha256
         ),
     )
+
+
+def _comparable(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame with lists, arrays and dicts as text: they have no hash, and no one answer to being equal."""
+    columns = [frame.iloc[:, place] for place in range(frame.shape[1])]
+    nested = [
+        column.dtype == object and any(isinstance(value, _NESTED) for value in column) for column in columns
+    ]
+    if not any(nested):
+        return frame
+    texts = [column.map(_spoken) if deep else column for column, deep in zip(columns, nested, strict=True)]
+    return pd.concat(texts, axis=1)
+
+
+def _spoken(value: Any) -> Any:
+    return repr(_unpacked(value)) if isinstance(value, _NESTED) else value
+
+
+def _unpacked(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _unpacked(part) for name, part in value.items()}
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    return [_unpacked(part) for part in value] if isinstance(value, list) else value
 
 
 def _keyed(frame: pd.DataFrame, key: Sequence[str], side: str) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jupyter_mlops.data.comparing import file_changes, key_changes
+from jupyter_mlops.data.comparing import file_changes, key_changes, row_changes
 from jupyter_mlops.errors import DataError
 from jupyter_mlops.records.dataset import FileEntry, FolderManifest
 
@@ -78,3 +78,16 @@ def test_folders_are_compared_by_file() -> None:
 
     found = file_changes(manifest(a="1", b="1", c="1"), manifest(b="1", c="2", d="1"))
     assert (found.added, found.removed, found.changed) == (("d",), ("a",), ("c",))
+
+
+def test_lists_and_dicts_in_cells_are_compared() -> None:
+    left = pd.DataFrame(
+        {"id": [1, 2], "v": [np.array([1.0, 2.0]), np.array([3.0])], "d": [{"a": [1]}, {"a": [2]}]}
+    )
+    right = left.assign(v=pd.Series([np.array([1.0, 2.0]), None], dtype=object))
+    found = key_changes(left, right, ["id"])
+    assert (found.changed, found.columns) == (1, {"v": 1})
+    bag = row_changes(left, right)
+    assert (bag.added, bag.removed) == (1, 1)
+    assert row_changes(left, left.copy()).added == 0
+    assert key_changes(left, right, ["d"]).columns == {"v": 1}
