@@ -42,6 +42,7 @@ def an_origin(**changes: Any) -> Any:
     }  # fmt: skip
     run = SimpleNamespace(run_id="r", hardware=MACHINE)
     known = {
+        "model": "m",
         "environment": PLAIN,
         "metrics": {"score": 0.5},
         "stage": "train",
