@@ -30,6 +30,11 @@ def standing(approvals: Sequence[Approval], version: ModelVersion) -> dict[str, 
     return said
 
 
+def needed(rules: Sequence[Rule]) -> int:
+    """Return how many others than its author must approve a version that these rules reach."""
+    return max((rule.approvals for rule in rules), default=0)
+
+
 def joined(gates: Decision, rules: Decision) -> Decision:
     """Return one decision of two: blocked where either blocks, for the reasons of those that do."""
     blocking = [decision for decision in (gates, rules) if decision.verdict == BLOCKED]
@@ -54,12 +59,12 @@ def may_become_champion(
     said = standing(approvals, version)
     yes = [approval for approval in said.values() if approval.verdict == "approved"]
     no = [approval for approval in said.values() if approval.verdict == "rejected"]
-    needed = max((rule.approvals for rule in rules), default=0)
+    least = needed(rules)
     reasons = [f"{each.author} rejected it" + (f": {each.reason}" if each.reason else "") for each in no]
-    if len(yes) < needed:
+    if len(yes) < least:
         have = f", it has {len(yes)} ({', '.join(each.author for each in yes)})" if yes else ""
         reasons.append(
-            f"it needs {needed} approval{'s' if needed > 1 else ''} by others than its author "
+            f"it needs {least} approval{'s' if least > 1 else ''} by others than its author "
             f"{version.author or 'unknown'}{have}"
         )
     if not judged and any(rule.gate for rule in rules):

@@ -30,8 +30,7 @@ def check_promotion(store: Store, version: ModelVersion, gates: Decision | None 
     judged = bool(rules) and bool(
         store.ledger.find("evaluation", f"{version.name}.{version.version}", limit=1)
     )
-    said = [each for each in of_version(store, version) if _counts(policy, version, each)]
-    decision = may_become_champion(version, rules, said, judged=judged)
+    decision = may_become_champion(version, rules, counting(store, policy, version), judged=judged)
     return decision if gates is None else joined(gates, decision)
 
 
@@ -39,6 +38,12 @@ def of_version(store: Store, version: ModelVersion) -> list[Approval]:
     """Return what was said of a version, newest first; that of its author, which doesn't count, included."""
     found = store.ledger.find("approval", lookup=f"{version.name}/{version.version}")
     return [record for record in found if isinstance(record, Approval)]
+
+
+def counting(store: Store, policy: Policy, version: ModelVersion) -> list[Approval]:
+    """Return the newest word of each user on a version, where it counts: a yes only while its author may say it."""
+    said = standing(of_version(store, version), version).values()
+    return [each for each in said if _counts(policy, version, each)]
 
 
 def rejections(store: Store, version: ModelVersion) -> list[Approval]:

@@ -10,11 +10,12 @@ from jupyter_server.auth.decorator import authorized
 
 from jupyter_mlops import settings as project
 from jupyter_mlops.errors import UsageError
-from jupyter_mlops.interfaces.server.documents import project_document
 from jupyter_mlops.interfaces.server.handlers import Handler, answering
 from jupyter_mlops.records.base import to_builtins
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from jupyter_mlops.settings import Settings
 
 
@@ -43,6 +44,13 @@ class _ProjectHandler(Handler):
                 ) from None
         return found
 
+    async def changed(self, change: Callable[..., Any], *names: str) -> tuple[int, Any]:
+        """Call ``change`` in a thread with the project and the texts of those names; answer with its record."""
+        body = self.body()
+        settings = self.project(body.get("path"))
+        record = await asyncio.to_thread(change, settings, *self.texts(body, *names))
+        return 201, to_builtins(record)
+
 
 class ProjectHandler(_ProjectHandler):
     """``GET project?path=``: model versions, and the end of the audit log."""
@@ -52,8 +60,10 @@ class ProjectHandler(_ProjectHandler):
     @answering
     async def get(self) -> tuple[int, Any]:
         """Show the project."""
+        from jupyter_mlops.workflows.overview import overview
+
         settings = self.project(self.get_query_argument("path", ""))
-        return 200, await asyncio.to_thread(project_document, settings)
+        return 200, await asyncio.to_thread(overview, settings)
 
 
 class PromotionsHandler(_ProjectHandler):
@@ -64,15 +74,7 @@ class PromotionsHandler(_ProjectHandler):
     @answering
     async def post(self) -> tuple[int, Any]:
         """Promote, if the gates, the approvals and the rules allow it."""
-        from jupyter_mlops.workflows import models
-
-        body = self.body()
-        settings = self.project(body.get("path"))
-        model, alias, override = self.texts(body, "model", "alias", "override")
-        moved = await asyncio.to_thread(
-            models.promote, settings, model, alias or "champion", override or None
-        )
-        return 201, to_builtins(moved)
+        return await self.changed(_promote, "model", "alias", "override")
 
 
 class RollbacksHandler(_ProjectHandler):
@@ -83,13 +85,7 @@ class RollbacksHandler(_ProjectHandler):
     @answering
     async def post(self) -> tuple[int, Any]:
         """Roll back to the version that held the alias before."""
-        from jupyter_mlops.workflows import models
-
-        body = self.body()
-        settings = self.project(body.get("path"))
-        name, alias, reason = self.texts(body, "name", "alias", "reason")
-        moved = await asyncio.to_thread(models.rollback, settings, name, alias or "champion", reason)
-        return 201, to_builtins(moved)
+        return await self.changed(_roll_back, "name", "alias", "reason")
 
 
 class ApprovalsHandler(_ProjectHandler):
@@ -100,12 +96,25 @@ class ApprovalsHandler(_ProjectHandler):
     @answering
     async def post(self) -> tuple[int, Any]:
         """Approve or reject, as anybody but the version's author."""
-        from jupyter_mlops.workflows import approvals
+        return await self.changed(_judge, "model", "verdict", "reason")
 
-        body = self.body()
-        settings = self.project(body.get("path"))
-        model, verdict, reason = self.texts(body, "model", "verdict", "reason")
-        if verdict not in ("approved", "rejected"):
-            raise UsageError(f"{verdict!r} is no verdict", hint="send approved or rejected")
-        say = approvals.approve if verdict == "approved" else approvals.reject
-        return 201, to_builtins(await asyncio.to_thread(say, settings, model, reason))
+
+def _promote(settings: Settings, model: str, alias: str, override: str) -> Any:
+    from jupyter_mlops.workflows import models
+
+    return models.promote(settings, model, alias or "champion", override or None)
+
+
+def _roll_back(settings: Settings, name: str, alias: str, reason: str) -> Any:
+    from jupyter_mlops.workflows import models
+
+    return models.rollback(settings, name, alias or "champion", reason)
+
+
+def _judge(settings: Settings, model: str, verdict: str, reason: str) -> Any:
+    from jupyter_mlops.workflows import approvals
+
+    if verdict not in ("approved", "rejected"):
+        raise UsageError(f"{verdict!r} is no verdict", hint="send approved or rejected")
+    say = approvals.approve if verdict == "approved" else approvals.reject
+    return say(settings, model, reason)

@@ -132,7 +132,11 @@ export interface ModelView {
   retired: '' | 'superseded' | 'failed' | 'collected';
   /** Why it became champion against its gates; empty where it didn't. */
   override: string;
+  /** What this person may do about it. */
+  actions: Action[];
 }
+
+export type Action = 'promote' | 'roll back' | 'approve' | 'reject';
 
 export interface Approval {
   author: string;

@@ -1,9 +1,9 @@
 import type { JSX } from 'react';
 import { useSyncExternalStore } from 'react';
 
-import type { ModelView } from '../api/types';
-import type { Action, Versions } from '../model/versions';
-import { actionsOf, approvalWords, refOf } from '../model/versions';
+import type { Action, ModelView } from '../api/types';
+import type { Versions } from '../model/versions';
+import { approvalWords, refOf } from '../model/versions';
 import { count, day, figure } from '../model/words';
 import { AuditLog } from './AuditLog';
 import { Problem } from './Problems';
@@ -35,7 +35,6 @@ export function Models({ versions }: { versions: Versions }): JSX.Element | null
           key={name}
           name={name}
           models={project.models.filter(model => model.name === name)}
-          user={project.user}
           busy={busy}
           versions={versions}
         />
@@ -48,11 +47,10 @@ export function Models({ versions }: { versions: Versions }): JSX.Element | null
 function Model(props: {
   name: string;
   models: ModelView[];
-  user: string;
   busy: string;
   versions: Versions;
 }): JSX.Element {
-  const { name, models, user, busy, versions } = props;
+  const { name, models, busy, versions } = props;
   // Those that serve, and the newest.
   const shown = models.filter((model, i) => i < SHOWN || model.aliases.length > 0);
   return (
@@ -66,7 +64,6 @@ function Model(props: {
           <Version
             key={model.version}
             model={model}
-            actions={actionsOf(model, user)}
             busy={busy !== ''}
             versions={versions}
           />
@@ -78,11 +75,10 @@ function Model(props: {
 
 function Version(props: {
   model: ModelView;
-  actions: Action[];
   busy: boolean;
   versions: Versions;
 }): JSX.Element {
-  const { model, actions, busy, versions } = props;
+  const { model, busy, versions } = props;
   const ref = refOf(model);
   return (
     <li data-version={ref} aria-label={ref}>
@@ -107,7 +103,7 @@ function Version(props: {
       )}
       <Approvals model={model} />
       <div className="mlops-Actions">
-        {actions.map(action => (
+        {model.actions.map(action => (
           <button
             key={action}
             type="button"

@@ -179,20 +179,6 @@ export function shortSubject(subject: string): string {
   return kind === 'model' ? `${name}/${version}` : `${name}@${version.slice(0, 8)}`;
 }
 
-/** What may be done with a version; the server has the last word. */
-export function actionsOf(model: ModelView, user: string): Action[] {
-  const is = (alias: Alias) => model.aliases.includes(alias);
-  const judged = model.approvals.some(each => each.author === user);
-  const usable = model.retired === '';
-  const open = usable && !is('champion') && user !== model.author && !judged;
-  return [
-    ...(is('champion') ? (['roll back'] as const) : usable ? (['promote'] as const) : []),
-    ...(open && model.approvals_needed > 0 ? (['approve', 'reject'] as const) : [])
-  ];
-}
-
-export type Action = 'promote' | 'roll back' | 'approve' | 'reject';
-
 /** `1 of 2 approvals`, or nothing where none is asked for. */
 export function approvalWords(model: ModelView): string {
   if (model.approvals_needed === 0) {

@@ -146,6 +146,20 @@ async def test_a_promotion_waits_for_another_persons_approval(jp_fetch: Fetch, s
     (second,) = [model for model in shown["models"] if model["version"] == 2]
     assert second["approvals_needed"] == 1
     assert [(one["author"], one["verdict"]) for one in second["approvals"]] == [("bob", "approved")]
+    assert second["actions"] == ["promote"]
+    for user, actions in {
+        "approver": ["promote", "approve", "reject"],
+        "bob": ["promote"],
+        "viewer": [],
+    }.items():
+        _, shown = await ask(jp_fetch, user, "GET", "project", {})
+        assert [model["actions"] for model in shown["models"] if model["version"] == 2] == [actions], user
+        assert bool(shown["audit"]) == (user != "viewer")
+    store.ledger.append(Grant(grant_id="gone", user="bob", role="approver", revoked=True, created_at="2027"))
+    _, shown = await ask(jp_fetch, "ann", "GET", "project", {})
+    assert [model["approvals"] for model in shown["models"] if model["version"] == 2] == [[]]
+    assert (await ask(jp_fetch, "ann", *promotion))[0] == 409
+    store.ledger.append(Grant(grant_id="back", user="bob", role="approver", created_at="2028"))
     assert (await ask(jp_fetch, "ann", *promotion))[0] == 201
 
 
