@@ -24,6 +24,18 @@ MOST_CODES = 4096
 
 
 @dataclass(frozen=True, slots=True)
+class Sums:
+    """Say that a metric is a function of weighted sums, so that a kernel can form them without holding the weights.
+
+    ``expand`` makes the summands (rows x k) of the plan's columns, ``finish`` the figures (resamples) of their sums
+    (resamples x k).
+    """
+
+    expand: Callable[[tuple[Floats, ...]], Floats]
+    finish: Callable[[Floats], Floats]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Hold what a metric needs: ``columns`` (a value a row each) and ``build``, which makes the statistic of them.
 
@@ -33,19 +45,33 @@ class Plan:
     columns: tuple[Floats, ...]
     build: Callable[[tuple[Floats, ...]], Statistic]
     note: str = ""
+    sums: Sums | None = None
+
+
+def sums_plan(columns: tuple[Floats, ...], sums: Sums, note: str = "") -> Plan:
+    """Plan a figure that is a function of weighted sums, as most are but those of ranks."""
+
+    def build(merged: tuple[Floats, ...]) -> Statistic:
+        summands = sums.expand(merged)
+
+        def statistic(weights: Floats) -> Floats:
+            return sums.finish(weights @ summands)
+
+        return statistic
+
+    return Plan(columns, build, note, sums)
 
 
 def mean_plan(values: Floats, finish: Callable[[Floats], Floats] | None = None) -> Plan:
     """Plan the mean of a value a row; ``finish`` is applied to the mean (a root, for example)."""
 
-    def build(columns: tuple[Floats, ...]) -> Statistic:
-        def statistic(weights: Floats) -> Floats:
-            mean: Floats = weights @ columns[0] / weights.sum(axis=1)
-            return finish(mean) if finish else mean
+    def of_sums(totals: Floats) -> Floats:
+        mean: Floats = totals[:, 0] / totals[:, 1]
+        return finish(mean) if finish else mean
 
-        return statistic
-
-    return Plan((values,), build)
+    return sums_plan(
+        (values,), Sums(lambda columns: np.column_stack([columns[0], np.ones(len(columns[0]))]), of_sums)
+    )
 
 
 def combined(plans: list[tuple[float, Plan]]) -> Plan:
