@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 import msgspec
 
 from jupyter_mlops.errors import IntegrityError, MlopsError, NotFoundError
-from jupyter_mlops.governance import approvals
 from jupyter_mlops.governance.model_card.record import Card, Event, Vote
 from jupyter_mlops.records.access import Approval
 from jupyter_mlops.records.base import from_json
@@ -22,7 +21,7 @@ from jupyter_mlops.registry.standing import ALIASES, CHAMPION
 from jupyter_mlops.store import access, stamp
 from jupyter_mlops.store.bundles import signed_text
 from jupyter_mlops.store.opened import open_store
-from jupyter_mlops.workflows import history, models
+from jupyter_mlops.workflows import approvals, history, models
 from jupyter_mlops.workflows.acting import acting
 
 if TYPE_CHECKING:
@@ -212,9 +211,8 @@ def describe(settings: Settings, name: str, text: str, *, clock: Callable[[], st
 
 
 def _votes(store: Store, model: ModelVersion) -> tuple[Vote, ...]:
-    """Return everybody's newest word about exactly this bundle, oldest first; its author's own doesn't count."""
-    words = store.ledger.find("approval", f"{model.name}.{model.version}")
-    counted = approvals.standing([word for word in words if isinstance(word, Approval)], model)
+    """Return the words about exactly this bundle that count, each user's newest, oldest first."""
+    counted = approvals.counting(store, access.policy(store.ledger), model)
     return tuple(
         Vote(
             at=word.created_at,
@@ -222,7 +220,7 @@ def _votes(store: Store, model: ModelVersion) -> tuple[Vote, ...]:
             approved=word.verdict == "approved",
             reason=word.reason,
         )
-        for word in sorted(counted.values(), key=lambda word: word.created_at)
+        for word in sorted(counted, key=lambda word: word.created_at)
     )
 
 

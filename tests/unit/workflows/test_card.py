@@ -136,13 +136,14 @@ def test_everybodys_newest_word_about_this_bundle_counts(version: ModelVersion, 
 
     store.ledger.append(
         word(1, "ada", "approved"), word(2, "eva", "rejected"), word(3, "eva", "approved"), word(4, "kim", "approved", bundle="another"),
+        word(5, "who is no approver", "approved"), Grant(grant_id="e", user="eva", role="approver"),
         Grant(grant_id="g", user="ada", role="admin"), Grant(grant_id="h", user=stamp.owner(), role="viewer"),
         Rule(rule_id="r", names="ch*", approvals=2),
     )  # fmt: skip
     shown = found()
     assert [(vote.author, vote.approved) for vote in shown.votes] == [("eva", True)]
     assert shown.approvals_needed == 2
-    assert [event.what for event in shown.events[1:]] == ["approved", "rejected", "approved"]
+    assert [event.what for event in shown.events[1:]] == ["approved", "rejected", "approved", "approved"]
 
 
 def test_an_override_stands_until_the_next_promotion(version: ModelVersion, store: Store) -> None:
