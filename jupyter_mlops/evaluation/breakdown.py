@@ -8,10 +8,11 @@ import numpy as np
 
 from jupyter_mlops.evaluation import names
 from jupyter_mlops.evaluation.conditions import Metric
+from jupyter_mlops.evaluation.groups import groups_of
 from jupyter_mlops.evaluation.metrics import plan_of
 from jupyter_mlops.evaluation.plan import mean_plan, merge_rows
 from jupyter_mlops.evaluation.quality import label_codes, quality_plan
-from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows, groups_of
+from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows
 from jupyter_mlops.records.evaluation import Figure, Slice
 from jupyter_mlops.stats.bootstrap import FEWEST, RESAMPLES, bootstrap
 
@@ -36,7 +37,7 @@ def figures(rows: TestRows, predictions: Predictions) -> tuple[Figure, ...]:
     metrics = [Metric(name=name) for name in asked]
     if rows.task != "regression":
         metrics += [
-            Metric(name=name, attribute=attribute)
+            Metric(name=name, attributes=(attribute,))
             for attribute in rows.sensitive
             for name in sorted(names.FAIRNESS)
         ]

@@ -29,18 +29,18 @@ _EXAMPLE = "write for example `accuracy >= 0.80` or `roc_auc >= champion.roc_auc
 
 
 class Metric(Value, frozen=True, kw_only=True):
-    """Name a figure: ``accuracy``, ``accuracy.worst_slice``, ``latency_ms.p95``, ``equalized_odds_difference["SEX"]``."""
+    """Name a figure: ``accuracy``, ``accuracy.worst_slice``, ``latency_ms.p95``, ``equalized_odds_difference["SEX"]``.
+
+    Several ``attributes`` mean the groups of their combinations: ``["SEX", "RAC1P"]``.
+    """
 
     name: str
     part: str = ""
-    attribute: str = ""
+    attributes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return (
-            self.name
-            + (f'["{self.attribute}"]' if self.attribute else "")
-            + (f".{self.part}" if self.part else "")
-        )
+        quoted = ", ".join(f'"{attribute}"' for attribute in self.attributes)
+        return self.name + (f"[{quoted}]" if quoted else "") + (f".{self.part}" if self.part else "")
 
 
 class Threshold(Value, frozen=True, kw_only=True):
@@ -150,22 +150,30 @@ def _is_metric(node: ast.expr) -> bool:
 
 def _metric(node: ast.expr) -> Metric:
     """Read ``name``, ``name.part`` or ``name["attribute"]``, with or without ``champion.`` before it."""
-    part = attribute = ""
+    part = ""
+    attributes: tuple[str, ...] = ()
     if isinstance(node, ast.Attribute) and not _is_champion(node.value):
         part, node = node.attr, node.value
     if isinstance(node, ast.Subscript):
-        key = node.slice
-        if not (isinstance(key, ast.Constant) and isinstance(key.value, str)):
-            raise GateError("the attribute in [...] must be a name in quotes", hint='as in ["sex"]')
-        attribute, node = key.value, node.value
+        attributes, node = _attributes(node.slice), node.value
     if isinstance(node, ast.Attribute) and _is_champion(node.value):
         name = node.attr
     elif isinstance(node, ast.Name):
         name = node.id
     else:
         raise GateError(f"{ast.unparse(node)!r} is not a metric", hint=_EXAMPLE)
-    names.check_shape(name, part, attribute)
-    return Metric(name=name, part=part, attribute=attribute)
+    names.check_shape(name, part, attributes)
+    return Metric(name=name, part=part, attributes=attributes)
+
+
+def _attributes(node: ast.expr) -> tuple[str, ...]:
+    keys = node.elts if isinstance(node, ast.Tuple) else [node]
+    found = [key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)]
+    if not found or len(found) < len(keys):
+        raise GateError(
+            "the attribute in [...] must be a name in quotes", hint='as in ["sex"] or ["sex", "race"]'
+        )
+    return tuple(dict.fromkeys(found))
 
 
 def _is_champion(node: ast.expr) -> bool:

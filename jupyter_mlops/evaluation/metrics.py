@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jupyter_mlops.evaluation import names
+from jupyter_mlops.evaluation.groups import Groups, groups_of
 from jupyter_mlops.evaluation.plan import Floats, Plan, merge_rows
 from jupyter_mlops.evaluation.quality import label_codes, quality_plan
-from jupyter_mlops.evaluation.rows import Groups, NotMeasurableError, Predictions, TestRows, groups_of
+from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows
 from jupyter_mlops.stats import fairness
 
 if TYPE_CHECKING:
@@ -40,16 +41,10 @@ def plan_of(metric: Metric, rows: TestRows, predictions: Predictions) -> Plan:
 def _fairness_plan(metric: Metric, rows: TestRows, predictions: Predictions) -> Plan:
     if rows.task == "regression":
         raise NotMeasurableError(f"{metric.name} is for classification; the model is a regression")
-    if metric.attribute not in rows.sensitive and metric.attribute not in rows.features:
-        there = f"; there are: {', '.join(sorted(rows.sensitive))}" if rows.sensitive else ""
-        raise NotMeasurableError(
-            f'the test rows have no attribute {metric.attribute!r}{there}; pass sensitive={{"{metric.attribute}": ...}} '
-            "to mlops.log_model"
-        )
     classes, truth, predicted = label_codes(rows, predictions)
     if classes > 2:  # noqa: PLR2004 - fairness here is of two classes
         raise NotMeasurableError(f"{metric.name} is for two classes; the model has {classes}")
-    groups = groups_of(rows, metric.attribute)
+    groups = groups_of(rows, *metric.attributes)
     # With one class in sight, nobody is favoured: everything is of class 0.
     return Plan(
         (truth, predicted, groups.codes.astype(np.float64)),

@@ -28,7 +28,7 @@ WORST_SLICE = "worst_slice"
 LATENCIES = {"p50": 50, "p90": 90, "p95": 95, "p99": 99}
 
 
-def check_shape(name: str, part: str, attribute: str) -> None:
+def check_shape(name: str, part: str, attributes: tuple[str, ...]) -> None:
     """Refuse a part or an attribute that the metric doesn't have.
 
     Names that aren't ours pass: they may be figures the notebook logged.
@@ -36,9 +36,9 @@ def check_shape(name: str, part: str, attribute: str) -> None:
     Raises:
         GateError: with the parts there are.
     """
-    if name in FAIRNESS and not attribute:
+    if name in FAIRNESS and not attributes:
         raise GateError(f"{name} needs a protected attribute", hint=f'write {name}["sex"]')
-    if attribute and name not in FAIRNESS:
+    if attributes and name not in FAIRNESS:
         raise GateError(f"{name} takes no attribute", hint=f"write {name}, or {name}.{WORST_SLICE}")
     if name == "latency_ms" and not part:
         raise GateError(

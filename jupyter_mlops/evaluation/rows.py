@@ -6,10 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
-
-from jupyter_mlops.stats.fairness import SMALLEST_GROUP
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,28 +14,9 @@ if TYPE_CHECKING:
 Array: TypeAlias = NDArray[Any]
 Codes: TypeAlias = NDArray[np.int64]
 
-MOST_GROUPS = 50
-
 
 class NotMeasurableError(Exception):
     """A figure can't be measured; the text is the reason that the gate shows."""
-
-
-@dataclass(frozen=True, slots=True)
-class Groups:
-    """Split rows by a protected attribute; a code of -1 stands for a group too small to say anything about."""
-
-    attribute: str
-    labels: tuple[str, ...]
-    codes: Codes
-    too_small: tuple[str, ...] = ()
-
-    @property
-    def note(self) -> str:
-        """Name the groups that were left out."""
-        if not self.too_small:
-            return ""
-        return f"left out, fewer than {SMALLEST_GROUP} rows: {', '.join(self.too_small)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,30 +61,6 @@ def encode(*columns: Array, known: tuple[Any, ...] = ()) -> tuple[Array, list[Co
     classes, codes = np.unique(np.concatenate(arrays), return_inverse=True)
     borders = np.cumsum([len(array) for array in arrays])[:-1]
     return classes, [part.astype(np.int64) for part in np.split(codes, borders)][: len(columns)]
-
-
-def groups_of(rows: TestRows, attribute: str) -> Groups:
-    """Split the rows by a protected attribute or a feature; missing values are a group.
-
-    Raises:
-        NotMeasurableError: when fewer than two groups are large enough, or there are too many for groups.
-    """
-    column = rows.sensitive[attribute] if attribute in rows.sensitive else rows.features[attribute]
-    codes, labels = pd.factorize(pd.Series(column), sort=True, use_na_sentinel=True)
-    codes = np.where(codes < 0, len(labels), codes)
-    names = [f"{attribute}={label}" for label in labels] + [f"{attribute} missing"]
-    if len(labels) > MOST_GROUPS:
-        raise NotMeasurableError(f"{attribute} has {len(labels)} values; pass it in fewer groups")
-    sizes = np.bincount(codes, minlength=len(names))
-    large = np.flatnonzero(sizes >= SMALLEST_GROUP)
-    small = tuple(
-        f"{names[i]} ({sizes[i]} rows)" for i in np.flatnonzero((sizes > 0) & (sizes < SMALLEST_GROUP))
-    )
-    if len(large) < 2:  # noqa: PLR2004 - a gap needs two groups
-        raise NotMeasurableError(f"{attribute} has fewer than two groups of {SMALLEST_GROUP} rows")
-    renumbered = np.full(len(names), -1)
-    renumbered[large] = np.arange(len(large))
-    return Groups(attribute, tuple(names[i] for i in large), renumbered[codes].astype(np.int64), small)
 
 
 def predict(model: Any, features: Any, *, classification: bool, with_scores: bool = True) -> Predictions:

@@ -113,7 +113,7 @@ def test_fairness_by_a_plain_loop(seed: int) -> None:
         "equalized_odds_difference": max(opportunity, false_positive),
     }
     for name, value in expected.items():
-        assert figure(plan_of(Metric(name=name, attribute="group"), rows, predicted)) == pytest.approx(
+        assert figure(plan_of(Metric(name=name, attributes=("group",)), rows, predicted)) == pytest.approx(
             value
         ), name
 
