@@ -23,6 +23,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
     "run": ("data-scientist", "ml-engineer"),
     "model.log": ("data-scientist", "ml-engineer"),
     "model.evaluate": ("data-scientist", "ml-engineer", "approver"),
+    "model.explain": ("data-scientist", "ml-engineer", "approver"),
     "model.promote": ("ml-engineer",),
     "model.rollback": ("ml-engineer", "approver"),
     "drift": ("data-scientist", "ml-engineer", "approver"),

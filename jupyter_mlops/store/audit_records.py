@@ -25,6 +25,7 @@ _LEAVES = {
     "data.gc": ("collection",),
     "drift": ("drift",),
     "model.evaluate": ("evaluation",),
+    "model.explain": ("explanation",),
     "model.gc": ("retirement",),
     "model.log": ("dataset", "description", "model", "promotion"),
     "model.override": ("promotion",),
@@ -36,7 +37,7 @@ _LEAVES = {
 # Nothing but an act that is in the log brings these to the ledger.
 _ALWAYS_NAMED = frozenset(kind for kinds in _LEAVES.values() for kind in kinds)
 # Small and decisive: every column of theirs is held against what the record says.
-_WEIGHTY = _ALWAYS_NAMED - {"dataset", "drift", "model"}
+_WEIGHTY = _ALWAYS_NAMED - {"dataset", "drift", "explanation", "model"}
 _RECORDS = "SELECT ref, kind, name, version, digest, lookup, created_at, body FROM records WHERE id > :newest ORDER BY id"
 _UNKNOWN = "nothing in the log says how it came on record"
 _BEFORE = "SELECT count(*) FROM records WHERE id <= :newest"

@@ -11,6 +11,7 @@ from jupyter_mlops.records.dataset import Collection, DatasetVersion
 from jupyter_mlops.records.description import Description
 from jupyter_mlops.records.drift import DriftReport
 from jupyter_mlops.records.evaluation import Evaluation
+from jupyter_mlops.records.explanation import Explanation
 from jupyter_mlops.records.model import ModelVersion, Promotion, Retirement
 from jupyter_mlops.records.run import Run, StageExecution
 from jupyter_mlops.records.serving import Deployment, Prediction
@@ -27,6 +28,7 @@ KINDS: dict[str, type[Record]] = {
     "description": Description,
     "drift": DriftReport,
     "evaluation": Evaluation,
+    "explanation": Explanation,
     "grant": Grant,
     "model": ModelVersion,
     "prediction": Prediction,

@@ -16,6 +16,7 @@ from jupyter_mlops.records.base import Value, canonical_json
 from jupyter_mlops.records.dataset import Collection, DatasetVersion
 from jupyter_mlops.records.drift import DriftReport
 from jupyter_mlops.records.evaluation import Evaluation
+from jupyter_mlops.records.explanation import Explanation
 from jupyter_mlops.records.model import ModelVersion, Retirement
 from jupyter_mlops.records.run import Run, StageExecution
 from jupyter_mlops.store import changes, stamp
@@ -220,7 +221,7 @@ def _roots(records: Sequence[Record], keep: int, keep_runs: int) -> Iterator[Rec
             root = counts["run"] <= keep_runs
         elif isinstance(record, ModelVersion):
             root = (record.name, record.version) not in collected
-        elif isinstance(record, Evaluation):
+        elif isinstance(record, Evaluation | Explanation):
             root = (record.model, record.version) not in collected
         else:
             # A report is readable without the data that it compared; a stage is kept by its run.
