@@ -9,11 +9,16 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from typing import Literal, cast
+import warnings
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from jupyter_mlops.errors import GateError
 from jupyter_mlops.evaluation import names
+from jupyter_mlops.evaluation.options import Setting
 from jupyter_mlops.records.base import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Operator = Literal[">=", ">", "<=", "<"]
 
@@ -25,22 +30,39 @@ _OPTIONAL = re.compile(r"\s+optional\s*$")
 _CHAMPION = "champion"
 # No condition needs more, and what nests deeper than Python's stack can't be written in it.
 LONGEST = 300
+_KEYWORDS = 'write for example f1(average="macro") or top_k_accuracy(k=3)'
 _EXAMPLE = "write for example `accuracy >= 0.80` or `roc_auc >= champion.roc_auc - 0.005`"
 
 
 class Metric(Value, frozen=True, kw_only=True):
-    """Name a figure: ``accuracy``, ``accuracy.worst_slice``, ``latency_ms.p95``, ``equalized_odds_difference["SEX"]``.
+    """Name a figure: ``accuracy``, ``f1(average="macro")``, ``latency_ms.p95``, ``equalized_odds_difference["SEX"]``.
 
-    Several ``attributes`` mean the groups of their combinations: ``["SEX", "RAC1P"]``.
+    Several ``attributes`` mean the groups of their combinations: ``["SEX", "RAC1P"]``. ``keywords`` are in the order
+    of their names, so that two spellings of one figure are equal.
     """
 
     name: str
     part: str = ""
     attributes: tuple[str, ...] = ()
+    keywords: tuple[tuple[str, Setting], ...] = ()
 
     def __str__(self) -> str:
-        quoted = ", ".join(f'"{attribute}"' for attribute in self.attributes)
-        return self.name + (f"[{quoted}]" if quoted else "") + (f".{self.part}" if self.part else "")
+        settings = ", ".join(f"{name}={_written(value)}" for name, value in self.keywords)
+        quoted = ", ".join(_written(attribute) for attribute in self.attributes)
+        return (
+            self.name
+            + (f"({settings})" if settings else "")
+            + (f"[{quoted}]" if quoted else "")
+            + (f".{self.part}" if self.part else "")
+        )
+
+    def keyword(self, name: str) -> Any:
+        """Return what a keyword was set to; None where it wasn't."""
+        return dict(self.keywords).get(name)
+
+
+def _written(value: Setting) -> str:
+    return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
 class Threshold(Value, frozen=True, kw_only=True):
@@ -124,7 +146,9 @@ def _parse(text: str) -> Condition:
 
 def _comparison(line: str) -> ast.Compare:
     try:
-        expression = ast.parse(line, mode="eval").body
+        # What Python warns of in a line (``0.8or``) it also can't compare; its warning would stand apart from ours.
+        with warnings.catch_warnings(action="ignore"):
+            expression = ast.parse(line, mode="eval").body
     except SyntaxError as error:
         column = f" at column {error.offset}" if error.offset else ""
         raise GateError(f"it doesn't parse{column}: {error.msg}", hint=_EXAMPLE) from None
@@ -138,8 +162,8 @@ def _comparison(line: str) -> ast.Compare:
 
 
 def _root(node: ast.expr) -> ast.expr:
-    while isinstance(node, ast.Attribute | ast.Subscript):
-        node = node.value
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
+        node = node.func if isinstance(node, ast.Call) else node.value
     return node
 
 
@@ -149,21 +173,26 @@ def _is_metric(node: ast.expr) -> bool:
 
 
 def _metric(node: ast.expr) -> Metric:
-    """Read ``name``, ``name.part`` or ``name["attribute"]``, with or without ``champion.`` before it."""
-    part = ""
+    """Read ``name(keyword=value)["attribute"].part``, with or without ``champion.`` before it."""
+    written, part = ast.unparse(node), ""
     attributes: tuple[str, ...] = ()
+    keywords: dict[str, Setting] = {}
     if isinstance(node, ast.Attribute) and not _is_champion(node.value):
         part, node = node.attr, node.value
     if isinstance(node, ast.Subscript):
         attributes, node = _attributes(node.slice), node.value
+    if isinstance(node, ast.Call):
+        keywords, node = _keywords(node), node.func
     if isinstance(node, ast.Attribute) and _is_champion(node.value):
         name = node.attr
     elif isinstance(node, ast.Name):
         name = node.id
     else:
-        raise GateError(f"{ast.unparse(node)!r} is not a metric", hint=_EXAMPLE)
-    names.check_shape(name, part, attributes)
-    return Metric(name=name, part=part, attributes=attributes)
+        raise GateError(
+            f"{written!r} is not a metric", hint='the order is name(keyword=...)["attribute"].part'
+        )
+    names.check_shape(name, part, attributes, keywords)
+    return Metric(name=name, part=part, attributes=attributes, keywords=tuple(sorted(keywords.items())))
 
 
 def _attributes(node: ast.expr) -> tuple[str, ...]:
@@ -174,6 +203,32 @@ def _attributes(node: ast.expr) -> tuple[str, ...]:
             "the attribute in [...] must be a name in quotes", hint='as in ["sex"] or ["sex", "race"]'
         )
     return tuple(dict.fromkeys(found))
+
+
+def _keywords(call: ast.Call) -> dict[str, Setting]:
+    found: dict[str, Setting] = {}
+    for keyword in call.keywords:
+        if keyword.arg is None or keyword.arg in found:
+            raise GateError(f"{ast.unparse(call)!r} names a keyword twice, or none", hint=_KEYWORDS)
+        found[keyword.arg] = _setting(keyword.arg, keyword.value)
+    if call.args:
+        raise GateError(f"{ast.unparse(call.args[0])!r} in brackets is no keyword", hint=_KEYWORDS)
+    return found
+
+
+def _setting(name: str, node: ast.expr) -> Setting:
+    if (
+        isinstance(node, ast.UnaryOp)
+        and isinstance(node.op, ast.USub)
+        and isinstance(node.operand, ast.Constant)
+    ):
+        value = _number(node.operand)
+        return -int(value) if isinstance(node.operand.value, int) else -value
+    if isinstance(node, ast.Constant) and isinstance(node.value, bool | int | float | str):
+        return node.value
+    raise GateError(
+        f"{name}={ast.unparse(node)}: it must be a number, a text in quotes, True or False", hint=_KEYWORDS
+    )
 
 
 def _is_champion(node: ast.expr) -> bool:
@@ -234,3 +289,30 @@ def metrics_of(condition: Condition) -> tuple[Metric, ...]:
     return cast(
         "tuple[Metric, ...]", (condition.metric, *(metric for metric, _ in condition.threshold.champion))
     )
+
+
+def check(conditions: tuple[Condition, ...], model: str, own: Iterable[str], task: str) -> None:
+    """Refuse conditions on figures that don't exist, or that a model of this ``task`` can't have.
+
+    ``own`` are the names of the figures and functions that the notebook handed over with the model.
+
+    Raises:
+        GateError: naming every such condition.
+    """
+    known, errors = set(own), []
+    for condition in conditions:
+        for metric in metrics_of(condition):
+            try:
+                names.check_known(metric.name, known)
+                names.check_task(metric.name, task)
+            except GateError as error:
+                errors.append((condition.text, error))
+    if errors:
+        # One mend for several is none: each goes with its condition then.
+        lines = [
+            f"condition {text!r}: {error.message if len(errors) == 1 else error}" for text, error in errors
+        ]
+        first = errors[0][1]
+        raise GateError(
+            f"gate {model}: {'; '.join(lines)}", hint=first.hint if len(errors) == 1 else "", **first.details
+        )

@@ -1,40 +1,82 @@
-"""The figures a gate can ask for, by name; scikit-learn's names where it has one."""
+"""Whether a figure that a gate names is one there is, and is asked for as it can be."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.errors import GateError, NotFoundError
+from jupyter_mlops.evaluation.catalogue import CATALOGUE, LATENCIES, WORST_SLICE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-LABELS = frozenset({"accuracy", "balanced_accuracy", "precision", "recall", "f1"})
-SCORES = frozenset({"roc_auc", "average_precision", "log_loss", "brier_score"})
-REGRESSION = frozenset({"r2", "mean_absolute_error", "mean_squared_error", "root_mean_squared_error"})
-FAIRNESS = frozenset(
-    {"demographic_parity_difference", "equalized_odds_difference", "equal_opportunity_difference"}
-)
-GPU = frozenset({"gpu_peak_memory_mb", "gpu_utilisation", "gpu_energy_j"})
-SYSTEM = frozenset({"latency_ms", "model_size_mb"})
+    from jupyter_mlops.evaluation.catalogue import Family
+    from jupyter_mlops.evaluation.options import Setting
 
-QUALITY = LABELS | SCORES | REGRESSION
-KNOWN = QUALITY | FAIRNESS | GPU | SYSTEM
-LOWER_IS_BETTER = frozenset(
-    {"log_loss", "brier_score", "mean_absolute_error", "mean_squared_error", "root_mean_squared_error"}
-)
-
-WORST_SLICE = "worst_slice"
-LATENCIES = {"p50": 50, "p90": 90, "p95": 95, "p99": 99}
+__all__ = ["LATENCIES", "WORST_SLICE"]
 
 
-def check_shape(name: str, part: str, attributes: tuple[str, ...]) -> None:
-    """Refuse a part or an attribute that the metric doesn't have.
+def _family(*families: Family) -> frozenset[str]:
+    return frozenset(name for name, entry in CATALOGUE.items() if entry.family in families)
 
-    Names that aren't ours pass: they may be figures the notebook logged.
+
+LABELS = _family("label")
+SCORES = _family("score")
+REGRESSION = _family("regression")
+FORECASTS = _family("forecast")
+RANKING = _family("ranking")
+FAIRNESS = _family("fairness")
+GPU = _family("gpu")
+SYSTEM = _family("system")
+
+QUALITY = LABELS | SCORES | REGRESSION | FORECASTS | RANKING
+KNOWN = frozenset(CATALOGUE)
+LOWER_IS_BETTER = frozenset(name for name, entry in CATALOGUE.items() if entry.lower)
+
+# What people call them elsewhere.
+_ALIASES = {
+    "acc": "accuracy",
+    "auc": "roc_auc",
+    "auroc": "roc_auc",
+    "auprc": "average_precision",
+    "pr_auc": "average_precision",
+    "sensitivity": "recall",
+    "true_positive_rate": "recall",
+    "true_negative_rate": "specificity",
+    "positive_predictive_value": "precision",
+    "mcc": "matthews_corrcoef",
+    "kappa": "cohen_kappa",
+    "logloss": "log_loss",
+    "cross_entropy": "log_loss",
+    "brier": "brier_score",
+    "brier_score_loss": "brier_score",
+    "ece": "expected_calibration_error",
+    "hamming_loss": "zero_one_loss",
+    "mae": "mean_absolute_error",
+    "mse": "mean_squared_error",
+    "rmse": "root_mean_squared_error",
+    "rmsle": "root_mean_squared_log_error",
+    "mape": "mean_absolute_percentage_error",
+    "quantile_loss": "mean_pinball_loss",
+    "pinball_loss": "mean_pinball_loss",
+    "coverage": "interval_coverage",
+    "winkler_score": "interval_score",
+    "mrr": "mean_reciprocal_rank",
+    "map": "mean_average_precision",
+    "model_size": "model_size_mb",
+    "latency": "latency_ms.p95",
+}
+
+
+def check_shape(
+    name: str, part: str, attributes: tuple[str, ...], keywords: Mapping[str, Setting] | None = None
+) -> None:
+    """Refuse a part, an attribute or a keyword that the metric doesn't have.
+
+    Names that aren't ours pass: they may be figures of the notebook's own.
 
     Raises:
-        GateError: with the parts there are.
+        GateError: with the parts or keywords there are.
     """
     if name in FAIRNESS and not attributes:
         raise GateError(f"{name} needs a protected attribute", hint=f'write {name}["sex"]')
@@ -44,27 +86,77 @@ def check_shape(name: str, part: str, attributes: tuple[str, ...]) -> None:
         raise GateError(
             "latency_ms needs a percentile", hint=f"write latency_ms.{' or latency_ms.'.join(LATENCIES)}"
         )
-    parts = _parts(name)
-    if part and parts is not None and part not in parts:
-        error = NotFoundError.of(f"part of {name}", part, parts)
-        raise GateError(f"{name} has no {part!r}", hint=error.hint if parts else f"write {name}")
+    entry = CATALOGUE.get(name)
+    if entry is None:
+        return
+    if part and part not in entry.parts:
+        error = NotFoundError.of(f"part of {name}", part, entry.parts)
+        raise GateError(f"{name} has no {part!r}", hint=error.hint if entry.parts else f"write {name}")
+    _check_keywords(name, keywords or {})
 
 
-def check_known(name: str, logged: Iterable[str]) -> None:
-    """Refuse a metric that is neither one of ours nor among those the notebook logged.
+def _check_keywords(name: str, keywords: Mapping[str, Setting]) -> None:
+    entry = CATALOGUE[name]
+    for keyword, value in keywords.items():
+        if keyword not in entry.keywords:
+            error = NotFoundError.of(f"keyword of {name}", keyword, entry.keywords)
+            raise GateError(
+                f"{name} has no keyword {keyword!r}",
+                hint=error.hint if entry.keywords else f"{name} takes none",
+                near=error.details["near"],
+            )
+        option = entry.keywords[keyword]
+        if not option.accepts(value):
+            raise GateError(f"{name}({keyword}={value!r}): it must be {option.what}", hint="mend the value")
+    missing = [keyword for keyword in entry.needs if keyword not in keywords]
+    if missing:
+        example = ", ".join(
+            'query="query_id"' if keyword == "query" else f"{keyword}=10" for keyword in entry.needs
+        )
+        raise GateError(f"{name} needs {' and '.join(missing)}", hint=f"write {name}({example})")
+
+
+def check_known(name: str, own: Iterable[str]) -> None:
+    """Refuse a metric that is neither one of ours nor one of the notebook's ``own``.
 
     Raises:
         GateError: with near names.
     """
-    known = KNOWN | set(logged)
-    if name not in known:
-        error = NotFoundError.of("metric", name, known)
-        raise GateError(error.message, hint=error.hint, near=error.details["near"])
+    known = KNOWN | set(own)
+    if name in known:
+        return
+    error = NotFoundError.of("metric", name, known)
+    meant = _meant(name)
+    near = [meant] if meant else error.details["near"]
+    raise GateError(error.message, hint=f"write {meant}" if meant else error.hint, near=near)
 
 
-def _parts(name: str) -> tuple[str, ...] | None:
-    if name in QUALITY:
-        return (WORST_SLICE,)
-    if name == "latency_ms":
-        return tuple(LATENCIES)
-    return () if name in KNOWN else None
+def _meant(name: str) -> str:
+    """Return our name for a metric that scikit-learn, or the field, calls otherwise; empty where there is none."""
+    bare = name.lower().removeprefix("neg_")
+    for spelling in (bare, bare.removesuffix("_score")):
+        if spelling in KNOWN:
+            return spelling
+        if spelling in _ALIASES:
+            return _ALIASES[spelling]
+    return ""
+
+
+def check_task(name: str, task: str) -> None:
+    """Refuse a metric that a model of this task can't have.
+
+    Raises:
+        GateError: with what the model is.
+    """
+    entry = CATALOGUE.get(name)
+    if entry is None:
+        return
+    if task == "classification" and entry.family in ("regression", "forecast"):
+        raise GateError(
+            f"{name} is for regression; the model is a classifier", hint="ask for accuracy, f1 or roc_auc"
+        )
+    if task == "regression" and entry.family in ("label", "score"):
+        raise GateError(
+            f"{name} is for classification; the model is a regression",
+            hint="ask for r2 or mean_absolute_error",
+        )

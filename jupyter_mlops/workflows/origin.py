@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_mlops.errors import MlopsError, NotFoundError
 from jupyter_mlops.evaluation import names
-from jupyter_mlops.evaluation.conditions import parse_all
+from jupyter_mlops.evaluation.conditions import parse, parse_all
 from jupyter_mlops.execution import planner
 from jupyter_mlops.records.base import from_json
 from jupyter_mlops.records.evaluation import Evaluation
@@ -101,7 +101,7 @@ def gate_figures(evaluation: Evaluation) -> dict[str, float]:
     found = {f"gate: {figure.metric}": figure.value for figure in evaluation.figures}
     for condition in evaluation.conditions:
         if condition.value is not None:
-            found.setdefault(f"gate: {condition.text.split()[0]}", condition.value)
+            found.setdefault(f"gate: {parse(condition.text).metric}", condition.value)
     return found
 
 

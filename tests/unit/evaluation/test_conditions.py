@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from jupyter_mlops.errors import GateError
 from jupyter_mlops.evaluation import names
-from jupyter_mlops.evaluation.conditions import metrics_of, parse, parse_all
+from jupyter_mlops.evaluation.catalogue import CATALOGUE
+from jupyter_mlops.evaluation.conditions import check, metrics_of, parse, parse_all
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,13 @@ from jupyter_mlops.evaluation.conditions import metrics_of, parse, parse_all
         ("latency_ms.p95 <= champion.latency_ms.p95 + 1", "latency_ms.p95", "<=", 1.0, {"latency_ms.p95": 1.0}, False),
         ("gpu_peak_memory_mb <= 8000 optional # where there is one", "gpu_peak_memory_mb", "<=", 8000.0, {}, True),
         ("own_figure >= 1", "own_figure", ">=", 1.0, {}, False),
+        ("own_figure(b=-1, a='x') >= 1", 'own_figure(a="x", b=-1)', ">=", 1.0, {}, False),
+        ("f1(pos_label=True).worst_slice >= 1", "f1(pos_label=True).worst_slice", ">=", 1.0, {}, False),
+        (
+            'ndcg(query="q", k=10) >= champion.ndcg(k=10, query="q") - 0.01',
+            'ndcg(k=10, query="q")', ">=", -0.01, {'ndcg(k=10, query="q")': 1.0}, False,
+        ),
+        ("mean_tweedie_deviance(power=-1) <= 3", "mean_tweedie_deviance(power=-1)", "<=", 3.0, {}, False),
         (f"{'(' * 140}r2{')' * 140} >= {'-' * 10}1", "r2", ">=", 1.0, {}, False),
     ],
 )  # fmt: skip
@@ -58,7 +66,27 @@ def test_what_parses(
         ("0.1 <= r2 <= 0.2", "chain of comparisons"),
         ("accuracy == 0.8", "only >=, >, <= and <"),
         ("1 >= 2", "one side must be a metric"),
-        ("f(x) >= 1", "one side must be a metric"),
+        ("f(x) >= 1", "'x' in brackets is no keyword; write for example f1"),
+        ("f(x=y) >= 1", "x=y: it must be a number, a text in quotes, True or False"),
+        ("f(x=1, x=2) >= 1", "names a keyword twice, or none"),
+        ("f(**x) >= 1", "names a keyword twice, or none"),
+        ('f1["sex"](average="macro") >= 1', "is not a metric; the order is name(keyword=...)"),
+        ('f1(avrage="macro") >= 0.5', "f1 has no keyword 'avrage'; did you mean average?"),
+        (
+            'f1(average="makro") >= 0.5',
+            "f1(average='makro'): it must be one of binary, macro, micro, weighted",
+        ),
+        ('accuracy(average="macro") >= 0.5', "accuracy has no keyword 'average'; accuracy takes none"),
+        ("top_k_accuracy(k=0) >= 0.5", "it must be a whole number of at least 1"),
+        ("top_k_accuracy(k=True) >= 0.5", "it must be a whole number of at least 1"),
+        ("mean_pinball_loss(alpha=1.5) <= 3", "it must be a number between 0 and 1"),
+        ("fbeta(beta=-1) >= 0.5", "it must be a number greater than 0"),
+        ("mean_tweedie_deviance(power=0.5) <= 3", "it must be a number that is not between 0 and 1"),
+        ("balanced_accuracy(adjusted=1) >= 0.5", "it must be True or False"),
+        ("ndcg >= 0.5", 'ndcg needs query; write ndcg(query="query_id")'),
+        ('precision_at_k(query="q") >= 0.5', 'needs k; write precision_at_k(query="query_id", k=10)'),
+        ('ndcg(query="q").worst_slice >= 0.5', "ndcg has no 'worst_slice'; write ndcg"),
+        ("accuracy >= 0.8or 1", "it is not a comparison"),
         ("accuracy >= champion", "'champion' is neither a number"),
         ("accuracy >= f1", "'f1' is neither a number"),
         ("accuracy >= 'a'", "'a' is not a number"),
@@ -115,3 +143,49 @@ def test_unknown_metrics_get_near_names() -> None:
     names.check_known("my_figure", {"my_figure": 1.0})
     with pytest.raises(GateError, match=r"no metric 'acuracy'; did you mean .*accuracy"):
         names.check_known("acuracy", ())
+
+
+@pytest.mark.parametrize(
+    "asked, meant",
+    [
+        ("accuracy_score", "accuracy"),
+        ("r2_score", "r2"),
+        ("brier_score_loss", "brier_score"),
+        ("neg_mean_squared_error", "mean_squared_error"),
+        ("RMSE", "root_mean_squared_error"),
+        ("auc", "roc_auc"),
+        ("MAP", "mean_average_precision"),
+    ],
+)
+def test_other_spellings_are_known(asked: str, meant: str) -> None:
+    with pytest.raises(GateError, match=f"no metric '{asked}'; write {meant}$"):
+        names.check_known(asked, ())
+
+
+def test_what_a_model_cannot_have_is_refused_with_its_condition() -> None:
+    asked = parse_all(("r2 >= 0.5", "accuracy >= champion.own - 1"), "churn")
+    check(asked, "churn", {"own"}, "other")
+    with pytest.raises(GateError) as caught:
+        check(asked, "churn", {"own"}, "classification")
+    assert str(caught.value) == (
+        "gate churn: condition 'r2 >= 0.5': r2 is for regression; the model is a classifier; "
+        "ask for accuracy, f1 or roc_auc"
+    )
+    with pytest.raises(GateError, match="accuracy is for classification; the model is a regression"):
+        check(asked, "churn", {"own"}, "regression")
+
+
+def test_all_unknown_figures_come_at_once() -> None:
+    with pytest.raises(GateError) as caught:
+        check(parse_all(("acuracy >= 0.8", "f11 > 0.1"), "churn"), "churn", (), "other")
+    assert "'acuracy >= 0.8': no metric 'acuracy'; did you mean" in str(caught.value)
+    assert "'f11 > 0.1': no metric 'f11'; did you mean f1" in str(caught.value)
+
+
+def test_every_figure_says_which_keywords_it_takes() -> None:
+    for name, entry in CATALOGUE.items():
+        if "k" in entry.keywords:
+            assert "query" in entry.keywords or name == "top_k_accuracy"
+        for keyword, option in entry.keywords.items():
+            assert not option.accepts("no such word") or keyword in ("query", "pos_label")
+            assert option.what
