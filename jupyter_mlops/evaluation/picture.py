@@ -1,51 +1,56 @@
-"""A gate's result as a picture for a notebook cell, and as text for a terminal."""
+"""A gate's result as a picture for a notebook cell or a page, and as text for a terminal."""
 
 from __future__ import annotations
 
 from html import escape
 from typing import TYPE_CHECKING
 
+from jupyter_mlops.evaluation.axes import interval, number, p_value
+from jupyter_mlops.evaluation.picture_style import STYLE
+from jupyter_mlops.evaluation.view import context, view
+
 if TYPE_CHECKING:
-    from jupyter_mlops.records.evaluation import ConditionResult, Evaluation
+    from collections.abc import Iterable
+
+    from jupyter_mlops.evaluation.axes import Bar
+    from jupyter_mlops.evaluation.groups_view import Chart, Point, Section
+    from jupyter_mlops.evaluation.view import ConditionView, GateView
+    from jupyter_mlops.records.evaluation import Evaluation
 
 _MARKS = {"passed": "✓", "failed": "✗", "not evaluated": "○"}
-_BAR_WIDTH, _BAR_HEIGHT = 140, 22
-
-_STYLE = """
-.mlops-gate{max-width:700px;font:13px/1.45 var(--jp-ui-font-family,system-ui,sans-serif);
- color:var(--jp-ui-font-color1,#1f2328);--ok:#1a7f37;--bad:#cf222e;--none:#9a6700;--line:var(--jp-border-color2,#d0d7de)}
-@media (prefers-color-scheme:dark){.mlops-gate{color:var(--jp-ui-font-color1,#e6edf3);--line:var(--jp-border-color2,#3d444d)}}
-[data-jp-theme-light="false"] .mlops-gate{--ok:#3fb950;--bad:#f85149;--none:#d29922;--on:#0d1117}
-.mlops-gate .verdict{display:flex;align-items:baseline;gap:8px;margin:4px 0 8px;font-size:14px}
-.mlops-gate .badge{border-radius:10px;padding:1px 9px;font-weight:600;color:var(--on,#fff);background:var(--tone)}
-.mlops-gate .passed{--tone:var(--ok)}.mlops-gate .failed{--tone:var(--bad)}.mlops-gate .not-evaluated{--tone:var(--none)}
-.mlops-gate .soft{color:var(--jp-ui-font-color2,#656d76);font-size:12px}
-.mlops-gate.mlops-gate table{table-layout:auto;border-collapse:collapse;width:100%;margin:0;font:inherit;color:inherit}
-.mlops-gate.mlops-gate td:first-child{min-width:225px}
-.mlops-gate.mlops-gate th,.mlops-gate.mlops-gate td{border:0;border-bottom:1px solid var(--line);padding:5px 8px;text-align:left;
- vertical-align:top;background:none;white-space:normal}
-.mlops-gate.mlops-gate th{font-weight:600;font-size:12px;color:var(--jp-ui-font-color2,#656d76)}
-.mlops-gate.mlops-gate .number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-.mlops-gate.mlops-gate code{font-size:12px;background:none;color:inherit;padding:0;overflow-wrap:anywhere}
-.mlops-gate.mlops-gate .status{color:var(--tone);font-weight:600;white-space:nowrap}
-.mlops-gate.mlops-gate svg{display:block}
-"""
+# A shape each, so that colour is never all that says it.
+_SHAPES = {
+    "passed": '<circle cx="8" cy="8" r="7"/><path d="M4.8 8.3l2.3 2.3 4.2-4.8"/>',
+    "failed": '<rect x="1" y="1" width="14" height="14" rx="3"/><path d="M5.2 5.2l5.6 5.6M10.8 5.2l-5.6 5.6"/>',
+    "not evaluated": '<path class="hollow" d="M8 1.2l6.8 6.8L8 14.8 1.2 8z"/><path class="hollow" d="M8 4.8v3.6M8 10.9v.2"/>',
+}
+_KEY = (
+    '<svg width="18" height="12"><line class="interval" x1="2" x2="16" y1="6" y2="6"/><circle class="figure" cx="9" cy="6" r="3.5"/></svg>'
+    'figure and 95% interval<svg width="8" height="12"><line class="mark" x1="4" x2="4" y1="0" y2="12"/></svg>threshold'
+    '<svg width="16" height="12"><rect class="holds" width="16" height="12"/></svg>the condition holds here'
+)
 
 
-def html(evaluation: Evaluation) -> str:
+def html(evaluation: Evaluation, champion: Evaluation | None = None) -> str:
     """Draw an evaluation for a notebook cell: a row a condition, with interval, threshold and verdict.
 
-    The text is escaped, nothing is loaded, and the colours follow JupyterLab's theme.
+    Below the conditions stand the version's other figures, folded in; ``champion``'s stand beside them where they are
+    given. The text is escaped, nothing is loaded, and the colours follow JupyterLab's theme.
     """
-    kind = "passed" if evaluation.passed else "failed"
-    rows = "".join(_row(result) for result in evaluation.conditions)
+    shown = view(evaluation, champion)
+    rows = "".join(_row(each) for each in shown.conditions)
+    lines = "".join(f"<li>{escape(note)}</li>" for note in shown.notes)
+    notes = f'<ul class="notes">{lines}</ul>' if lines else ""
+    key = (
+        f'<p class="key" aria-hidden="true">{_KEY}</p>' if any(each.bar for each in shown.conditions) else ""
+    )
     return (
-        f'<div class="mlops-gate"><style>{_STYLE}</style>'
-        f'<div class="verdict {kind}"><span class="badge">{_MARKS[kind]} gate {kind}</span>'
-        f"<b>{escape(evaluation.model)}</b> version {evaluation.version}"
-        f'<span class="soft">{escape(_context(evaluation))}</span></div>'
-        '<table><thead><tr><th>condition</th><th class="number">figure</th><th class="number">threshold</th>'
-        f"<th>95% interval</th><th>verdict</th></tr></thead><tbody>{rows}</tbody></table></div>"
+        f'<div class="mlops-gate"><style>{STYLE}</style><div class="inside">{_head(shown)}'
+        '<table class="conditions"><thead><tr><th scope="col">condition</th><th scope="col" class="number">figure</th>'
+        '<th scope="col">95% interval</th><th scope="col">verdict</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table>{key}"
+        f"{''.join(_section(section) for section in shown.sections)}"
+        f"{notes}</div></div>"
     )
 
 
@@ -53,85 +58,121 @@ def text(evaluation: Evaluation) -> str:
     """Write an evaluation as lines for a terminal."""
     kind = "passed" if evaluation.passed else "failed"
     lines = [
-        f"{_MARKS[kind]} gate {kind}: {evaluation.model} version {evaluation.version} ({_context(evaluation)})"
+        f"{_MARKS[kind]} gate {kind}: {evaluation.model} version {evaluation.version} ({context(evaluation)})"
     ]
     width = max((len(result.text) for result in evaluation.conditions), default=0)
     for result in evaluation.conditions:
         parts = [f"{result.status}{' (optional)' if result.optional else ''}"]
         if result.value is not None:
-            parts.append(_number(result.value))
+            parts.append(number(result.value))
         if result.difference is not None:
-            parts.append(f"difference {result.difference:+.4g}")
+            parts.append(f"difference {number(result.difference, signed=True)}")
         if result.ci is not None:
-            parts.append(f"[{_number(result.ci[0])}, {_number(result.ci[1])}]")
+            parts.append(f"[{interval(result.ci).replace(' to ', ', ')}]")
         if result.p_value is not None:
-            parts.append(_p_value(result.p_value))
+            parts.append(p_value(result.p_value))
         if result.reason:
             parts.append(f"- {result.reason}")
         lines.append(f"  {_MARKS[result.status]} {result.text.ljust(width)}  {' '.join(parts)}")
     return "\n".join(lines)
 
 
-def _context(evaluation: Evaluation) -> str:
-    parts = [f"{evaluation.rows:,} test rows" if evaluation.rows else "no test rows", evaluation.device]
-    if evaluation.champion is not None:
-        parts.append(f"champion: version {evaluation.champion}")
-    return ", ".join(parts)
-
-
-def _row(result: ConditionResult) -> str:
-    kind = result.status.replace(" ", "-")
-    optional = ' <span class="soft">optional</span>' if result.optional else ""
-    reason = f'<div class="soft">{escape(result.reason)}</div>' if result.reason else ""
-    value = "&#8211;" if result.value is None else _number(result.value)
-    threshold = "&#8211;" if result.threshold is None else _number(result.threshold)
+def _head(shown: GateView) -> str:
+    kind = "passed" if shown.passed else "failed"
     return (
-        f'<tr class="{kind}"><td><code>{escape(result.text)}</code>{optional}{reason}</td>'
-        f'<td class="number">{value}</td><td class="number">{threshold}</td><td>{_interval(result)}</td>'
-        f'<td class="status">{_MARKS[result.status]} {result.status}</td></tr>'
+        f'<div class="verdict {kind}"><span class="badge">{_shape(kind)}{shown.title}</span>'
+        f'<span><b>{escape(shown.model)}</b> version {shown.version}</span><span class="count">{shown.count}</span></div>'
+        f'<p class="soft context">{escape(shown.context)}</p>'
     )
 
 
-def _interval(result: ConditionResult) -> str:
-    """Draw the interval, the figure on it, and a tick at the threshold; of the difference where there is one."""
-    paired = result.difference is not None
-    value = result.difference if paired else result.value
-    if value is None or result.threshold is None or result.value is None:
-        return '<span class="soft">&#8211;</span>'
-    # Beside a difference the tick is the margin: what the threshold lies away from the champion.
-    tick = result.threshold - (result.value - value) if paired else result.threshold
-    low, high = result.ci or (value, value)
-    words = f"difference {value:+.3g}" if paired else f"{value:.3g}"
-    if result.ci:
-        words += f" [{low:.3g}, {high:.3g}]"
-    if result.p_value is not None:
-        words += f", {_p_value(result.p_value)}"
-    return f'{_bar(low, value, high, tick, words)}<span class="soft">{escape(words)}</span>'
-
-
-def _bar(low: float, value: float, high: float, tick: float, words: str) -> str:
-    least, most = min(low, value, tick), max(high, value, tick)
-    spread = (most - least) or abs(most) or 1.0
-    middle = _BAR_HEIGHT / 2
-
-    def x(figure: float) -> float:
-        return round(8 + (figure - (least + most) / 2 + spread / 2) / spread * (_BAR_WIDTH - 16), 1)
-
+def _row(each: ConditionView) -> str:
+    optional = '<span class="chip">optional</span>' if each.optional else ""
+    reason = f'<div class="soft">{escape(each.reason)}</div>' if each.reason else ""
+    figure = f"<b>{each.figure}</b>" if each.figure else '<span class="soft">not measured</span>'
+    threshold = f'<div class="soft">{escape(each.threshold)}</div>' if each.threshold else ""
+    words = "".join(f'<div class="soft">{escape(line)}</div>' for line in (each.interval, each.test) if line)
+    interval_ = (_bar(each.bar, 30) if each.bar else "") + (words or '<span class="soft">no interval</span>')
     return (
-        f'<svg width="{_BAR_WIDTH}" height="{_BAR_HEIGHT}" role="img" aria-label="{escape(words)}">'
-        f"<title>{escape(words)}; threshold at {_number(tick)}</title>"
-        f'<line x1="0" x2="{_BAR_WIDTH}" y1="{middle}" y2="{middle}" stroke="var(--line)"/>'
-        f'<line x1="{x(low)}" x2="{x(high)}" y1="{middle}" y2="{middle}" stroke="var(--tone)" stroke-width="5" '
-        'stroke-linecap="round" opacity=".45"/>'
-        f'<line x1="{x(tick)}" x2="{x(tick)}" y1="2" y2="{_BAR_HEIGHT - 2}" stroke="currentColor" stroke-width="1.5" '
-        'stroke-dasharray="3 2"/>'
-        f'<circle cx="{x(value)}" cy="{middle}" r="4" fill="var(--tone)"/></svg>'
+        f'<tr class="{each.status.replace(" ", "-")}"><td class="what"><code>{escape(each.text)}</code>{optional}{reason}</td>'
+        f'<td class="number">{figure}{threshold}</td><td class="picture">{interval_}</td>'
+        f'<td class="status">{_shape(each.status)}{each.status}</td></tr>'
     )
 
 
-def _number(value: float) -> str:
-    return f"{value:.4g}" if abs(value) < 1e5 else f"{value:.3e}"  # noqa: PLR2004 - beyond it digits are hard to count
+def _section(section: Section) -> str:
+    charts = "".join(_chart(chart) for chart in section.charts)
+    summary = f'<span class="soft">{escape(section.summary)}</span>' if section.summary else ""
+    opened = ' open="open"' if section.opened else ""
+    return (
+        f"<details{opened}><summary><b>{escape(section.title)}</b>{summary}</summary>"
+        f'<div class="charts">{charts}</div></details>'
+    )
 
 
-def _p_value(value: float) -> str:
-    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"  # noqa: PLR2004 - the customary last digit
+def _chart(chart: Chart) -> str:
+    caption = f"<caption><code>{escape(chart.title)}</code></caption>" if chart.title else ""
+    points = "".join(_point(point) for point in chart.points)
+    ends = (
+        f'<tfoot aria-hidden="true"><tr><td></td><td class="axis"><span>{chart.ends[0]}</span><span>{chart.ends[1]}</span></td><td></td></tr></tfoot>'
+        if chart.ends
+        else ""
+    )
+    note = f'<p class="soft">{escape(chart.note)}</p>' if chart.note else ""
+    wide = "" if chart.title else " wide"
+    return f'<div class="chart{wide}"><table>{caption}<tbody>{points}</tbody>{ends}</table>{note}</div>'
+
+
+def _point(point: Point) -> str:
+    rows = f'<span class="soft"> {point.rows} rows</span>' if point.rows else ""
+    worst = '<span class="chip">worst</span>' if point.worst else ""
+    picture = _bar(point.bar, 18) if point.bar else ""
+    interval_ = f'<div class="soft">{escape(point.interval)}</div>' if point.interval else ""
+    kind = ' class="worst"' if point.worst else ""
+    return (
+        f'<tr{kind}><th scope="row">{escape(point.label)}{worst}{rows}</th><td class="picture">{picture}</td>'
+        f'<td class="number"><b>{point.figure}</b>{interval_}</td></tr>'
+    )
+
+
+def _bar(bar: Bar, height: int) -> str:
+    """Draw a figure on its axis; places are in percent, so that the picture takes the width that there is."""
+    middle = height / 2
+    words = escape(bar.words)
+    parts = [
+        f'<svg class="bar" width="100%" height="{height}" role="img" aria-label="{words}"><title>{words}</title>'
+    ]
+    if bar.holds:
+        low, high = (_percent(end) for end in bar.holds)
+        parts.append(
+            f'<rect class="holds" x="{low}%" width="{high - low:.2f}%" y="2" height="{height - 4}"/>'
+        )
+    parts.append(_line("axis", (0.0, 1.0), middle))
+    if bar.zero is not None:
+        parts.append(_tick("zero", bar.zero, middle - 5, middle + 5))
+    if bar.ends:
+        parts.append(_line("interval", bar.ends, middle))
+        parts += [_tick("end", end, middle - 4, middle + 4) for end in bar.ends]
+    if bar.mark is not None:
+        parts.append(_tick("mark", bar.mark, 1, height - 1))
+    parts.append(f'<circle class="figure" cx="{_percent(bar.at)}%" cy="{middle}" r="4"/></svg>')
+    return "".join(parts)
+
+
+def _line(kind: str, ends: Iterable[float], y: float) -> str:
+    low, high = (_percent(end) for end in ends)
+    return f'<line class="{kind}" x1="{low}%" x2="{high}%" y1="{y}" y2="{y}"/>'
+
+
+def _tick(kind: str, at: float, top: float, bottom: float) -> str:
+    x = _percent(at)
+    return f'<line class="{kind}" x1="{x}%" x2="{x}%" y1="{top}" y2="{bottom}"/>'
+
+
+def _percent(share: float) -> float:
+    """Leave room at both ends, so that a mark on an end is drawn whole."""
+    return round(2 + 96 * share, 2)
+
+
+def _shape(status: str) -> str:
+    return f'<svg class="shape" viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">{_SHAPES[status]}</svg>'

@@ -35,16 +35,19 @@ def test_the_picture_is_well_formed_and_escaped() -> None:
     page = picture.html(EVALUATION)
     root = ET.fromstring(page)  # noqa: S314 - our own page
     assert len(root.findall(".//tbody/tr")) == 5
-    assert len(root.findall(".//svg")) == 3
+    assert len(root.findall(".//svg[@role='img']")) == 3
     assert "<script>" not in page
     assert "<b>churn</b>" not in page.replace("<b>&lt;", "")
 
 
-def test_the_tick_stands_at_the_margin() -> None:
+def test_each_bar_says_what_it_shows_and_stands_within_its_axis() -> None:
     root = ET.fromstring(picture.html(EVALUATION))  # noqa: S314 - our own page
     titles = [title.text for title in root.findall(".//svg/title")]
-    assert titles[0] == "0.78 [0.77, 0.79]; threshold at 0.8"
-    assert titles[1] == "difference +0.02 [0.01, 0.03], p < 0.001; threshold at -0.005"
+    assert titles[0] == "95% interval 0.77 to 0.79; threshold 0.8"
+    assert titles[1] == "difference +0.02 (+0.01 to +0.03); margin -0.005"
+    for bar in root.findall(".//svg[@role='img']"):
+        places = [float(str(line.get("x1")).rstrip("%")) for line in bar.findall("line")]
+        assert all(0 <= place <= 100 for place in places)
 
 
 def test_the_text_for_a_terminal() -> None:
