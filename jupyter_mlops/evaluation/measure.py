@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jupyter_mlops.evaluation import latency, names
+from jupyter_mlops.evaluation import names
 from jupyter_mlops.evaluation.gates import Measurement
 from jupyter_mlops.evaluation.metrics import plan_of
 from jupyter_mlops.evaluation.plan import Plan, combined, merge_rows
 from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows
+from jupyter_mlops.evaluation.system import Probe, interval
 from jupyter_mlops.stats.bootstrap import Estimate, bootstrap, p_value_below
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -28,25 +29,24 @@ NO_ROWS = "there are no test rows; pass test=(X, y) to mlops.log_model"
 class Subject:
     """Hold one model version under test: its answers, or the reason why there are none.
 
-    ``time_it`` gives the milliseconds of single-row calls; it is called only where a condition asks for latency.
+    ``system`` measures its figures as a running system; it is called only where a condition asks for one.
     """
 
     predictions: Predictions | None = None
     problem: str = ""
     logged: Mapping[str, float] = field(default_factory=dict)
-    size_mb: float | None = None
-    time_it: Callable[[], NDArray[np.float64]] | None = None
-    gpu_problem: str = "no GPU here"
+    system: Probe | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Figure:
-    """Hold a figure with its interval, and the plan to pair it by where it is one of the rows."""
+    """Hold a figure with its interval, and the plan to pair it by where it is one of the rows, else its draws."""
 
     value: float
     ci: tuple[float, float] | None = None
     note: str = ""
     plan: Plan | None = None
+    draws: NDArray[np.float64] | None = None
 
 
 def measure(
@@ -88,13 +88,26 @@ def _compare(condition: Condition, own: _Figure, theirs: list[tuple[float, _Figu
     plans = [(1.0, own.plan), *((-weight, figure.plan) for weight, figure in theirs)]
     paired = [(factor, plan) for factor, plan in plans if plan is not None]
     if len(paired) < len(plans):
-        return Measurement(**measurement)  # type: ignore[arg-type]  # the dict's values are of several types
+        return Measurement(**measurement, ci=_unpaired(own, theirs))  # type: ignore[arg-type]  # as below
     paired_difference = _estimate(combined(paired))
     return Measurement(
         **measurement,  # type: ignore[arg-type]  # the dict's values are of several types
         ci=paired_difference.interval,
         p_value=_p_value(paired_difference, condition),
     )
+
+
+def _unpaired(own: _Figure, theirs: list[tuple[float, _Figure]]) -> tuple[float, float] | None:
+    """Return the interval of a difference of figures measured one after the other; none where one doesn't vary."""
+    if own.draws is None or any(figure.draws is None for _, figure in theirs):
+        return None
+    # In another order, so that equal seeds don't pair them; but a version is no slower than itself.
+    against = sum(
+        weight * (figure.draws if figure.draws is own.draws else figure.draws[::-1])
+        for weight, figure in theirs
+        if figure.draws is not None
+    )
+    return interval(own.draws - against)
 
 
 def _p_value(estimate: Estimate, condition: Condition) -> float | None:
@@ -107,18 +120,14 @@ def _p_value(estimate: Estimate, condition: Condition) -> float | None:
 
 
 def _figure(metric: Metric, rows: TestRows | None, subject: Subject, *, with_interval: bool) -> _Figure:
-    if metric.name in names.GPU:
-        raise NotMeasurableError(subject.gpu_problem)
-    if metric.name == "model_size_mb":
-        return _size(subject)
+    if metric.name in names.GPU | names.SYSTEM:
+        return _system(metric, subject)
     if metric.name not in names.KNOWN:
         return _logged(metric, subject)
     if rows is None:
         raise NotMeasurableError(NO_ROWS)
     if subject.predictions is None:
         raise NotMeasurableError(subject.problem)
-    if metric.name == "latency_ms":
-        return _latency(metric, subject)
     plan = plan_of(metric, rows, subject.predictions)
     if with_interval:
         found = _estimate(plan)
@@ -141,17 +150,11 @@ def _defined(value: float, metric: Metric) -> float:
     return value
 
 
-def _latency(metric: Metric, subject: Subject) -> _Figure:
-    if subject.time_it is None:
-        raise NotMeasurableError("the model can't be timed")
-    value, ci = latency.percentile(subject.time_it(), names.LATENCIES[metric.part])
-    return _Figure(value, ci)
-
-
-def _size(subject: Subject) -> _Figure:
-    if subject.size_mb is None:
-        raise NotMeasurableError("the model has no bundle")
-    return _Figure(subject.size_mb)
+def _system(metric: Metric, subject: Subject) -> _Figure:
+    if subject.system is None:
+        raise NotMeasurableError("the model can't be run here")
+    found = subject.system(metric)
+    return _Figure(found.value, found.ci, found.note, draws=found.draws)
 
 
 def _logged(metric: Metric, subject: Subject) -> _Figure:
