@@ -73,7 +73,8 @@ class Plan:
     """Hold what a metric needs: ``columns`` (a value a row each) and ``build``, which makes the statistic of them.
 
     ``build`` may be given fewer rows, each with the count it stands for: equal rows are merged. ``parts`` are the
-    factors and plans of a figure that is a weighted sum of others.
+    factors and plans of a figure that is a weighted sum of others. ``interval`` gives the figure's interval at a level
+    where its own form says better than resampling how sure it is, as that of a gap between groups.
     """
 
     columns: tuple[Floats, ...]
@@ -84,6 +85,7 @@ class Plan:
     ranks: Ranks | None = None
     extreme: Extreme | None = None
     parts: tuple[tuple[float, Plan], ...] = ()
+    interval: Callable[[float], tuple[float, float] | None] | None = None
 
 
 def sums_plan(columns: tuple[Floats, ...], sums: Sums, note: str = "") -> Plan:
