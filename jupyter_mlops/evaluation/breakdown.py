@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jupyter_mlops.evaluation import names
 from jupyter_mlops.evaluation.conditions import Metric
 from jupyter_mlops.evaluation.groups import groups_of
 from jupyter_mlops.evaluation.metrics import plan_of
@@ -14,7 +13,7 @@ from jupyter_mlops.evaluation.plan import mean_plan, merge_rows
 from jupyter_mlops.evaluation.quality import label_codes, quality_plan
 from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows
 from jupyter_mlops.records.evaluation import Figure, Slice
-from jupyter_mlops.stats.bootstrap import FEWEST, RESAMPLES, bootstrap
+from jupyter_mlops.stats.bootstrap import FEWEST, LEVEL, RESAMPLES, bootstrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +25,15 @@ if TYPE_CHECKING:
 
 _LABELS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")
 _SCORES = ("roc_auc", "brier_score")
+_GAPS = (
+    "demographic_parity_difference",
+    "demographic_parity_ratio",
+    "equalized_odds_difference",
+    "equal_opportunity_difference",
+    "predictive_parity_difference",
+    "calibration_gap",
+)
+_ERROR_GAPS = ("mean_error_gap", "mean_absolute_error_gap")
 _ERRORS = ("r2", "mean_absolute_error", "root_mean_squared_error")
 # Nobody asked for these: where rows can't be counted by their kinds, no more than that is drawn for an interval.
 _WEIGHTS = 6_000_000
@@ -33,14 +41,13 @@ _WEIGHTS = 6_000_000
 
 def figures(rows: TestRows, predictions: Predictions) -> tuple[Figure, ...]:
     """Return the usual figures of a model on all test rows; what these rows don't give is left out."""
-    asked = _ERRORS if rows.task == "regression" else (*_LABELS, *_SCORES)
-    metrics = [Metric(name=name) for name in asked]
-    if rows.task != "regression":
-        metrics += [
-            Metric(name=name, attributes=(attribute,))
-            for attribute in rows.sensitive
-            for name in sorted(names.FAIRNESS)
-        ]
+    regression = rows.task == "regression"
+    metrics = [Metric(name=name) for name in (_ERRORS if regression else (*_LABELS, *_SCORES))]
+    metrics += [
+        Metric(name=name, attributes=(attribute,))
+        for attribute in rows.sensitive
+        for name in (_ERROR_GAPS if regression else _GAPS)
+    ]
     found = []
     for metric in metrics:
         try:
@@ -133,6 +140,9 @@ def _figure(name: str, plan: Plan, rows: int) -> Figure | None:
     if not len(plan.columns[0]):
         return None
     columns, counts = merge_rows(plan.columns)
+    if plan.interval is not None:
+        value = float(plan.build(columns)(counts[np.newaxis, :])[0])
+        return Figure(metric=name, value=value, ci=plan.interval(LEVEL)) if np.isfinite(value) else None
     resamples = min(RESAMPLES, _WEIGHTS // (len(counts) if len(counts) < FEWEST else rows))
     build = plan.build(columns)
     if resamples >= FEWEST:

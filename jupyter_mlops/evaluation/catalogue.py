@@ -112,11 +112,24 @@ _RANKING: dict[str, dict[str, Option]] = {
     "precision_at_k": _LISTS,
     "recall_at_k": _LISTS,
 }
-_FAIRNESS = (
-    "demographic_parity_difference",
-    "equalized_odds_difference",
-    "equal_opportunity_difference",
-)
+_GAPS = {"pos_label": options.label()}
+_FAIRNESS: dict[str, dict[str, Option]] = {
+    **{
+        f"{criterion}_{kind}": _GAPS
+        for criterion in (
+            "demographic_parity",
+            "equalized_odds",
+            "equal_opportunity",
+            "predictive_parity",
+            "false_positive_rate",
+            "false_negative_rate",
+        )
+        for kind in ("difference", "ratio")
+    },
+    "calibration_gap": {"bins": options.whole(2), **_GAPS},
+    "mean_error_gap": {},
+    "mean_absolute_error_gap": {},
+}
 _GPU = ("gpu_peak_memory_mb", "gpu_utilisation", "gpu_energy_j")
 
 _LOWER = frozenset(
@@ -145,7 +158,9 @@ CATALOGUE: Mapping[str, Entry] = {
     **_entries("regression", _REGRESSION),
     **_entries("forecast", _FORECAST),
     **_lists(_RANKING),
-    **{name: Entry("fairness", lower=True) for name in _FAIRNESS},
+    **{
+        name: Entry("fairness", keywords, not name.endswith("_ratio")) for name, keywords in _FAIRNESS.items()
+    },
     **{name: Entry("gpu", lower=True) for name in _GPU},
     "latency_ms": Entry("system", lower=True, parts=tuple(LATENCIES)),
     "model_size_mb": Entry("system", lower=True),

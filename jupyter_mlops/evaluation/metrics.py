@@ -7,23 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jupyter_mlops.evaluation import names
+from jupyter_mlops.evaluation.fairness import rates_plan
+from jupyter_mlops.evaluation.group_means import means_plan
 from jupyter_mlops.evaluation.groups import Groups, groups_of
 from jupyter_mlops.evaluation.plan import Floats, Plan, merge_rows
-from jupyter_mlops.evaluation.quality import label_codes, quality_plan
+from jupyter_mlops.evaluation.quality import quality_plan
 from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows
-from jupyter_mlops.stats import fairness
+from jupyter_mlops.stats.fairness import CRITERIA
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from jupyter_mlops.evaluation.conditions import Metric
     from jupyter_mlops.stats.bootstrap import Statistic
-
-_FAIRNESS: dict[str, Callable[[Floats], Floats]] = {
-    "demographic_parity_difference": fairness.demographic_parity_difference,
-    "equalized_odds_difference": fairness.equalized_odds_difference,
-    "equal_opportunity_difference": fairness.equal_opportunity_difference,
-}
 
 
 def plan_of(metric: Metric, rows: TestRows, predictions: Predictions) -> Plan:
@@ -33,36 +27,10 @@ def plan_of(metric: Metric, rows: TestRows, predictions: Predictions) -> Plan:
         NotMeasurableError: when these rows and this model don't give the figure.
     """
     if metric.name in names.FAIRNESS:
-        return _fairness_plan(metric, rows, predictions)
+        by_rates = metric.name in CRITERIA
+        return (rates_plan if by_rates else means_plan)(metric, rows, predictions)
     plan = quality_plan(metric.name, rows, predictions)
     return _worst_slice_plan(metric, plan, rows) if metric.part == names.WORST_SLICE else plan
-
-
-def _fairness_plan(metric: Metric, rows: TestRows, predictions: Predictions) -> Plan:
-    if rows.task == "regression":
-        raise NotMeasurableError(f"{metric.name} is for classification; the model is a regression")
-    classes, truth, predicted = label_codes(rows, predictions)
-    if classes > 2:  # noqa: PLR2004 - fairness here is of two classes
-        raise NotMeasurableError(f"{metric.name} is for two classes; the model has {classes}")
-    groups = groups_of(rows, *metric.attributes)
-    # With one class in sight, nobody is favoured: everything is of class 0.
-    return Plan(
-        (truth, predicted, groups.codes.astype(np.float64)),
-        lambda columns: _outcomes(columns, len(groups.labels), _FAIRNESS[metric.name]),
-        groups.note,
-    )
-
-
-def _outcomes(columns: tuple[Floats, ...], groups: int, gap: Callable[[Floats], Floats]) -> Statistic:
-    truth, predicted, codes = (column.astype(np.int64) for column in columns)
-    inside = codes >= 0
-    indicator = np.zeros((len(codes), groups * 4))
-    indicator[np.flatnonzero(inside), (codes * 4 + truth * 2 + predicted)[inside]] = 1.0
-
-    def statistic(weights: Floats) -> Floats:
-        return gap((weights @ indicator).reshape(len(weights), groups, 2, 2))
-
-    return statistic
 
 
 def _worst_slice_plan(metric: Metric, plan: Plan, rows: TestRows) -> Plan:

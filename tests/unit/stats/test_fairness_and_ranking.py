@@ -10,19 +10,31 @@ OUTCOMES = np.array([[[40.0, 10.0], [5.0, 45.0]], [[30.0, 20.0], [20.0, 30.0]]])
 
 
 def test_the_gaps() -> None:
-    assert fairness.demographic_parity_difference(OUTCOMES) == pytest.approx(0.05)
-    assert fairness.equal_opportunity_difference(OUTCOMES) == pytest.approx(0.3)
-    assert fairness.equalized_odds_difference(OUTCOMES) == pytest.approx(0.3)
-    swapped = OUTCOMES[:, ::-1, :]
-    assert fairness.equalized_odds_difference(swapped) == pytest.approx(0.3)
+    expected = {
+        "demographic_parity_difference": 0.05,
+        "demographic_parity_ratio": 0.5 / 0.55,
+        "equal_opportunity_difference": 0.3,
+        "equal_opportunity_ratio": 0.6 / 0.9,
+        "equalized_odds_difference": 0.3,
+        "equalized_odds_ratio": 0.5,
+        "predictive_parity_difference": 45 / 55 - 0.6,
+        "false_positive_rate_difference": 0.2,
+        "false_negative_rate_ratio": 0.25,
+    }
+    for name, value in expected.items():
+        assert fairness.figure(name, OUTCOMES) == pytest.approx(value), name
+    assert fairness.figure("equalized_odds_difference", OUTCOMES[:, ::-1, :]) == pytest.approx(0.3)
 
 
 def test_a_rate_of_no_rows_is_left_out_and_never_divides_by_zero() -> None:
     no_positives = OUTCOMES.copy()
     no_positives[1, 1] = 0
-    assert np.isnan(fairness.equal_opportunity_difference(no_positives))
-    assert fairness.equalized_odds_difference(no_positives) == pytest.approx(0.2)
-    assert np.isnan(fairness.demographic_parity_difference(np.zeros((2, 2, 2))))
+    assert np.isnan(fairness.figure("equal_opportunity_difference", no_positives))
+    assert fairness.figure("equalized_odds_difference", no_positives) == pytest.approx(0.2)
+    assert np.isnan(fairness.figure("demographic_parity_difference", np.zeros((2, 2, 2))))
+    nobody_called = OUTCOMES * [[1.0, 0.0], [1.0, 0.0]]
+    assert np.isnan(fairness.figure("demographic_parity_ratio", nobody_called))
+    assert fairness.figure("demographic_parity_difference", nobody_called) == 0
 
 
 def test_ranking_without_one_class_has_no_value() -> None:
