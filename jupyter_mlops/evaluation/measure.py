@@ -13,7 +13,7 @@ from jupyter_mlops.evaluation.metrics import plan_of
 from jupyter_mlops.evaluation.plan import Plan, combined, merge_rows
 from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows
 from jupyter_mlops.evaluation.system import Probe, interval
-from jupyter_mlops.stats.bootstrap import Estimate, bootstrap, p_value_below
+from jupyter_mlops.stats.bootstrap import LEVEL, Estimate, bootstrap, p_value_below
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -129,13 +129,14 @@ def _figure(metric: Metric, rows: TestRows | None, subject: Subject, *, with_int
     if subject.predictions is None:
         raise NotMeasurableError(subject.problem)
     plan = plan_of(metric, rows, subject.predictions)
-    if with_interval:
+    if with_interval and plan.interval is None:
         found = _estimate(plan)
         return _Figure(_defined(found.value, metric), found.interval, plan.note, plan)
     columns, counts = merge_rows(plan.columns)
     with np.errstate(divide="ignore", invalid="ignore"):
         value = float(plan.build(columns)(counts[np.newaxis, :])[0])
-    return _Figure(_defined(value, metric), None, plan.note, plan)
+    ci = plan.interval(LEVEL) if with_interval and plan.interval is not None else None
+    return _Figure(_defined(value, metric), ci, plan.note, plan)
 
 
 def _estimate(plan: Plan) -> Estimate:

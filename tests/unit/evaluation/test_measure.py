@@ -200,10 +200,14 @@ def test_regression_needs_numbers() -> None:
     )
 
 
-def test_fairness_is_of_two_classes() -> None:
+def test_fairness_of_several_classes_is_that_of_the_named_one() -> None:
     rows = TestRows("classification", np.arange(1_000) % 3, {"SEX": SEX})
     found = of('demographic_parity_difference["SEX"] <= 1', subject(0.9), rows=rows)
-    assert found.reason == "demographic_parity_difference is for two classes; the model has 3"
+    assert found.reason == (
+        "the model has 3 classes; name the one that counts, as in demographic_parity_difference(pos_label=2)"
+    )
+    named = of('demographic_parity_difference(pos_label=1)["SEX"] <= 1', subject(0.9), rows=rows)
+    assert named.value is not None
 
 
 def test_a_slice_without_the_metric_is_left_out() -> None:
