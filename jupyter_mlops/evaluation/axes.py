@@ -20,8 +20,8 @@ _ROOM = 0.12
 class Bar(Value, frozen=True, kw_only=True):
     """Place a figure on its axis, each place as a share of the width; ``words`` say the same to a screen reader.
 
-    ``ends`` are the interval's, ``mark`` is what the figure is held against, ``zero`` no difference, and ``holds`` the
-    stretch on which the condition holds.
+    ``ends`` are the interval's, ``mark`` is what the figure is held against, ``zero`` no difference, ``holds`` the stretch
+    on which the condition holds, and ``base`` where the figure is drawn from, where it is an amount.
     """
 
     at: float
@@ -29,6 +29,7 @@ class Bar(Value, frozen=True, kw_only=True):
     mark: float | None = None
     zero: float | None = None
     holds: tuple[float, float] | None = None
+    base: float | None = None
     words: str = ""
 
 
@@ -51,6 +52,7 @@ class Axis(Value, frozen=True):
         mark: float | None = None,
         zero: float | None = None,
         holds: Operator | None = None,
+        base: float | None = None,
         words: str = "",
     ) -> Bar:
         """Place a figure with its interval; ``holds`` says on which side of ``mark`` its condition holds."""
@@ -64,6 +66,7 @@ class Axis(Value, frozen=True):
             mark=tick,
             zero=None if zero is None else self.place(zero),
             holds=stretch,
+            base=None if base is None else self.place(base),
             words=words,
         )
 

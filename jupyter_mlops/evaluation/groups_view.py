@@ -17,19 +17,20 @@ if TYPE_CHECKING:
 
 # More groups than these are for the JSON.
 _MOST = 12
+WORST = "worst"
 # What groups have beside figures of quality: shares too, of which none is better than another.
 _RATES = frozenset({"base_rate", "selection_rate", "true_positive_rate", "false_positive_rate"})
 _SHARES = (names.LABELS | names.SCORES | _RATES) - names.LOWER_IS_BETTER
 
 
 class Point(Value, frozen=True, kw_only=True):
-    """Show one figure of a chart; ``worst`` marks the group that fares worst."""
+    """Show one figure of a chart; ``tag`` says what is special about it: ``worst``."""
 
     label: str
     figure: str
     interval: str
     rows: str = ""
-    worst: bool = False
+    tag: str = ""
     bar: Bar | None = None
 
 
@@ -186,7 +187,7 @@ def _point(
         figure=write(figure.value),
         interval=ends,
         rows="" if rows is None else f"{rows:,}",
-        worst=worst,
+        tag=WORST if worst else "",
         bar=None if axis is None else axis.bar(figure.value, figure.ci, mark=mark, words=words),
     )
 
@@ -204,7 +205,7 @@ def _worst(metric: str, figures: Sequence[Figure]) -> Figure | None:
 def _worst_in_words(charts: Iterable[Chart]) -> str:
     for chart in charts:
         for point in chart.points:
-            if point.worst:
+            if point.tag == WORST:
                 return f"worst {chart.title}: {point.label}, {point.figure} on {point.rows} rows"
     return ""
 

@@ -6,6 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.evaluation.axes import interval, number, p_value
+from jupyter_mlops.evaluation.groups_view import WORST
 from jupyter_mlops.evaluation.picture_style import STYLE
 from jupyter_mlops.evaluation.view import context, view
 
@@ -125,12 +126,12 @@ def _chart(chart: Chart) -> str:
 
 def _point(point: Point) -> str:
     rows = f'<span class="soft"> {point.rows} rows</span>' if point.rows else ""
-    worst = '<span class="chip">worst</span>' if point.worst else ""
+    tag = f'<span class="chip">{escape(point.tag)}</span>' if point.tag else ""
     picture = _bar(point.bar, 18) if point.bar else ""
     interval_ = f'<div class="soft">{escape(point.interval)}</div>' if point.interval else ""
-    kind = ' class="worst"' if point.worst else ""
+    kind = ' class="worst"' if point.tag == WORST else ""
     return (
-        f'<tr{kind}><th scope="row">{escape(point.label)}{worst}{rows}</th><td class="picture">{picture}</td>'
+        f'<tr{kind}><th scope="row">{escape(point.label)}{tag}{rows}</th><td class="picture">{picture}</td>'
         f'<td class="number"><b>{point.figure}</b>{interval_}</td></tr>'
     )
 
@@ -148,6 +149,8 @@ def _bar(bar: Bar, height: int) -> str:
             f'<rect class="holds" x="{low}%" width="{high - low:.2f}%" y="2" height="{height - 4}"/>'
         )
     parts.append(_line("axis", (0.0, 1.0), middle))
+    if bar.base is not None:
+        parts.append(_line("from", (bar.base, bar.at), middle))
     if bar.zero is not None:
         parts.append(_tick("zero", bar.zero, middle - 5, middle + 5))
     if bar.ends:

@@ -44,6 +44,7 @@ STYLE = (
 .mlops-gate .shape path.hollow{stroke:var(--tone);stroke-width:1.6}
 .mlops-gate.mlops-gate svg{max-width:none}.mlops-gate svg.bar{display:block;overflow:visible}
 .mlops-gate .axis{stroke:var(--line)}.mlops-gate .holds{fill:var(--ok);opacity:.13}
+.mlops-gate .from{stroke:var(--tone,var(--soft));stroke-width:9;opacity:.35}
 .mlops-gate .zero{stroke:var(--soft)}
 .mlops-gate .mark{stroke:currentColor;stroke-width:1.6;stroke-dasharray:3 2}
 .mlops-gate .interval{stroke:var(--tone,var(--soft));stroke-width:3;opacity:.6}.mlops-gate .end{stroke:var(--tone,var(--soft));stroke-width:1.6}

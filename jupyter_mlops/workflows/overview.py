@@ -1,4 +1,4 @@
-"""A project at a glance: who asks, the model versions with what may be done about them, the end of the audit log."""
+"""A project at a glance: who asks, the model versions with what may be done about them, drift, the end of the audit log."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from jupyter_mlops.records.model import Promotion
 from jupyter_mlops.registry.standing import CHAMPION
 from jupyter_mlops.store import access
 from jupyter_mlops.store.opened import open_store
-from jupyter_mlops.workflows import acting, audit, models
+from jupyter_mlops.workflows import acting, audit, drift_reports, models
 from jupyter_mlops.workflows.approvals import counting
+from jupyter_mlops.workflows.drift_reports import ReportGlance, Traffic
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -49,10 +50,15 @@ class VersionStanding(Value, frozen=True, kw_only=True):
 
 
 class Overview(Value, frozen=True, kw_only=True):
-    """Hold what a project's page shows; ``audit`` newest first, empty for whoever may not read it."""
+    """Hold what a project's page shows; ``audit`` newest first, empty for whoever may not read it.
+
+    ``drift`` are the newest reports, ``traffic`` what of the served models can be compared.
+    """
 
     user: str
     models: tuple[VersionStanding, ...]
+    drift: tuple[ReportGlance, ...]
+    traffic: tuple[Traffic, ...]
     audit: tuple[AuditEvent, ...]
 
 
@@ -69,6 +75,8 @@ def overview(settings: Settings) -> Overview:
     return Overview(
         user=user,
         models=tuple(_standing(store, policy, user, view) for view in models.list_models(settings)),
+        drift=drift_reports.newest(settings),
+        traffic=drift_reports.traffic(settings),
         audit=_newest(audit.events(settings, limit=3 * EVENTS)[::-1]) if may_read_log else (),
     )
 

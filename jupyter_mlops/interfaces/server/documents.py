@@ -11,6 +11,7 @@ from jupyter_mlops.records.pipeline import Diagnostic, Pipeline
 
 if TYPE_CHECKING:
     from jupyter_mlops.records.pipeline import Stage
+    from jupyter_mlops.records.run import Run
 
 
 def graph_document(content: str | bytes, name: str) -> dict[str, Any]:
@@ -38,6 +39,16 @@ def graph_document(content: str | bytes, name: str) -> dict[str, Any]:
         "suggested": pipeline.suggested and bool(pipeline.stages),
         "diagnostics": to_builtins(findings),
     }
+
+
+def run_document(run: Run, *, drawn: bool) -> dict[str, Any]:
+    """Return a run as JSON; ``drawn``: each gate with ``view``, what its picture shows."""
+    document: dict[str, Any] = to_builtins(run)
+    if drawn and run.gates:
+        from jupyter_mlops.evaluation.view import view
+
+        document["gates"] = [{**to_builtins(gate), "view": to_builtins(view(gate))} for gate in run.gates]
+    return document
 
 
 def _is_blank(content: str | bytes) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jupyter_server.extension.application import ExtensionApp
 
+from jupyter_mlops.interfaces.server.drift import DriftReportHandler, DriftReportsHandler
 from jupyter_mlops.interfaces.server.handlers import GraphHandler, RunHandler, RunsHandler
 from jupyter_mlops.interfaces.server.runs import Runner
 from jupyter_mlops.interfaces.server.versions import (
@@ -11,6 +12,7 @@ from jupyter_mlops.interfaces.server.versions import (
     ProjectHandler,
     PromotionsHandler,
     RollbacksHandler,
+    VersionHandler,
 )
 
 
@@ -32,6 +34,9 @@ class MlopsExtension(ExtensionApp):
                 (r"/jupyter-mlops/runs", RunsHandler),
                 (r"/jupyter-mlops/runs/([0-9A-Za-z-]+)", RunHandler),
                 (r"/jupyter-mlops/project", ProjectHandler),
+                (r"/jupyter-mlops/version", VersionHandler),
+                (r"/jupyter-mlops/drift-reports", DriftReportsHandler),
+                (r"/jupyter-mlops/drift-reports/([0-9A-Za-z-]+)", DriftReportHandler),
                 (r"/jupyter-mlops/promotions", PromotionsHandler),
                 (r"/jupyter-mlops/rollbacks", RollbacksHandler),
                 (r"/jupyter-mlops/approvals", ApprovalsHandler),

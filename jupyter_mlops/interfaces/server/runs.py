@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops import settings as project
 from jupyter_mlops.errors import BlockedError, NotFoundError, UsageError
-from jupyter_mlops.records.base import to_builtins
+from jupyter_mlops.interfaces.server.commands import last_words
+from jupyter_mlops.interfaces.server.documents import run_document
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,10 +44,8 @@ class Process:
         """Say in the process's own last words why it ended."""
         if self.stopped:
             return {"message": "the run was stopped", "hint": "Run goes on from the last finished stage"}
-        lines = [line for line in self._tail.decode("utf-8", "replace").splitlines() if line.strip()]
-        ours = [line for line in lines if line.startswith("error: ")]
-        said = (ours or lines or [f"the run ended with status {self._child.returncode}"])[-1]
-        return {"message": said.removeprefix("error: "), "hint": ""}
+        otherwise = f"the run ended with status {self._child.returncode}"
+        return {"message": last_words(self._tail, otherwise), "hint": ""}
 
     def stop(self) -> None:
         """Ask the run to end; it takes its kernels with it, so they aren't asked over its head."""
@@ -107,8 +106,10 @@ class Runner:
         self._processes[run_id] = Process(run_id, notebook, child)
         return run_id
 
-    def show(self, notebook: Path, run_id: str) -> dict[str, Any]:
+    def show(self, notebook: Path, run_id: str, *, drawn: bool = True) -> dict[str, Any]:
         """Return the run's state, with ``error`` where its process ended before it could say how.
+
+        Unless ``drawn``, its gates come without what their pictures show.
 
         Raises:
             NotFoundError: when there is no such run of this notebook.
@@ -119,7 +120,7 @@ class Runner:
         # Asked before the state is read: a process that ends in between has written its last state by then.
         alive = process is not None and process.alive
         try:
-            run: dict[str, Any] = to_builtins(run_state.read(project.load(notebook.parent), run_id))
+            run = run_document(run_state.read(project.load(notebook.parent), run_id), drawn=drawn)
         except NotFoundError:
             if process is None:
                 raise
@@ -130,7 +131,7 @@ class Runner:
         return {**run, "status": "failed", "error": process.complaint()}
 
     def recent(self, notebook: Path) -> list[dict[str, Any]]:
-        """Return the notebook's last runs, newest first."""
+        """Return the notebook's last runs, newest first; the newest one's gates are drawn."""
         from jupyter_mlops.store import run_state
 
         settings = project.load(notebook.parent)
@@ -139,7 +140,8 @@ class Runner:
         recorded = run_state.runs(settings, name)
         ids = {run.run_id for run in recorded}
         ids |= {each.run_id for each in tuple(self._processes.values()) if each.notebook == notebook}
-        return [self.show(notebook, run_id) for run_id in sorted(ids, reverse=True)[:SHOWN]]
+        newest_first = sorted(ids, reverse=True)[:SHOWN]
+        return [self.show(notebook, run_id, drawn=n == 0) for n, run_id in enumerate(newest_first)]
 
     def stop(self, notebook: Path, run_id: str) -> None:
         """Ask a run to end; it ends its stages and records that it was interrupted.

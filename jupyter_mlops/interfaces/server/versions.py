@@ -1,4 +1,4 @@
-"""The project's model versions over REST: show them, promote, approve, roll back."""
+"""The project's model versions over REST: show them all and one from near, promote, approve, roll back."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from jupyter_mlops.settings import Settings
 
 
-class _ProjectHandler(Handler):
+class InProject(Handler):
     """What these handlers need: the project that a notebook lies in, and texts of the body."""
 
     def project(self, notebook: object) -> Settings:
@@ -52,8 +52,8 @@ class _ProjectHandler(Handler):
         return 201, to_builtins(record)
 
 
-class ProjectHandler(_ProjectHandler):
-    """``GET project?path=``: model versions, and the end of the audit log."""
+class ProjectHandler(InProject):
+    """``GET project?path=``: model versions, drift, and the end of the audit log."""
 
     @tornado.web.authenticated
     @authorized
@@ -66,7 +66,21 @@ class ProjectHandler(_ProjectHandler):
         return 200, await asyncio.to_thread(overview, settings)
 
 
-class PromotionsHandler(_ProjectHandler):
+class VersionHandler(InProject):
+    """``GET version?path=&model=``: a version from near."""
+
+    @tornado.web.authenticated
+    @authorized
+    @answering
+    async def get(self) -> tuple[int, Any]:
+        """Show its gates, what it decides by, and the data behind it."""
+        from jupyter_mlops.workflows.closeup import closeup
+
+        settings = self.project(self.get_query_argument("path", ""))
+        return 200, await asyncio.to_thread(closeup, settings, self.get_query_argument("model", ""))
+
+
+class PromotionsHandler(InProject):
     """``POST promotions {path, model, alias?, override?}``: point an alias at a version."""
 
     @tornado.web.authenticated
@@ -77,7 +91,7 @@ class PromotionsHandler(_ProjectHandler):
         return await self.changed(_promote, "model", "alias", "override")
 
 
-class RollbacksHandler(_ProjectHandler):
+class RollbacksHandler(InProject):
     """``POST rollbacks {path, name, alias?, reason?}``: point an alias back."""
 
     @tornado.web.authenticated
@@ -88,7 +102,7 @@ class RollbacksHandler(_ProjectHandler):
         return await self.changed(_roll_back, "name", "alias", "reason")
 
 
-class ApprovalsHandler(_ProjectHandler):
+class ApprovalsHandler(InProject):
     """``POST approvals {path, model, verdict, reason?}``: say yes or no to a version."""
 
     @tornado.web.authenticated
