@@ -130,7 +130,16 @@ _FAIRNESS: dict[str, dict[str, Option]] = {
     "mean_error_gap": {},
     "mean_absolute_error_gap": {},
 }
-_GPU = ("gpu_peak_memory_mb", "gpu_utilisation", "gpu_energy_j")
+_BATCH = {"batch": options.whole()}
+_GPU = (
+    "gpu_peak_memory_mb",
+    "gpu_utilisation",
+    "gpu_power_w",
+    "gpu_energy_j_per_1000",
+    "gpu_throughput_rows_per_s",
+)
+# What only the serving process itself shows.
+SERVED = frozenset({"latency_ms", "throughput_rows_per_s", "memory_mb"})
 
 _LOWER = frozenset(
     {name for name in (*_LABEL, *_SCORE) if name.endswith("_loss")}
@@ -161,7 +170,12 @@ CATALOGUE: Mapping[str, Entry] = {
     **{
         name: Entry("fairness", keywords, not name.endswith("_ratio")) for name, keywords in _FAIRNESS.items()
     },
-    **{name: Entry("gpu", lower=True) for name in _GPU},
-    "latency_ms": Entry("system", lower=True, parts=tuple(LATENCIES)),
+    **{
+        name: Entry("gpu", _BATCH, lower=name not in ("gpu_utilisation", "gpu_throughput_rows_per_s"))
+        for name in _GPU
+    },
+    "latency_ms": Entry("system", _BATCH, lower=True, parts=tuple(LATENCIES)),
+    "throughput_rows_per_s": Entry("system", _BATCH),
+    "memory_mb": Entry("system", lower=True),
     "model_size_mb": Entry("system", lower=True),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.errors import NotFoundError
@@ -85,21 +86,21 @@ def _evaluate(
     from jupyter_mlops.evaluation.measure import measure
     from jupyter_mlops.workflows import subjects
 
-    asked = {metric.name for condition in conditions for metric in metrics_of(condition)}
+    asked = frozenset(metric.name for condition in conditions for metric in metrics_of(condition))
     frame = (
         subjects.test_frame(store, model.test) if model.test and asked & (names.KNOWN - names.GPU) else None
     )
     bundle = store.bundles.load(model.bundle)
     rows, frame = subjects.rows_of(frame, model.test, bundle)
-    own = subjects.of(store, model, bundle, frame, model.test, asked)
-    theirs = None
-    if champion is not None:
-        theirs = (
-            own
-            if champion.version == model.version
-            else subjects.of_champion(store, champion, frame, model.test, asked)
-        )
-    results = tuple(judge(condition, measure(condition, rows, own, theirs)) for condition in conditions)
+    with ExitStack() as running:
+        own_figures = frozenset(condition.metric.name for condition in conditions)
+        bench = subjects.Bench(store, model.test, frame, asked, own_figures, running)
+        own = subjects.of(bench, model, bundle)
+        theirs = None
+        if champion is not None:
+            same = champion.version == model.version
+            theirs = own if same else subjects.of_champion(bench, champion)
+        results = tuple(judge(condition, measure(condition, rows, own, theirs)) for condition in conditions)
     figures, slices, notes = _breakdown(rows, own)
     return Evaluation(
         model=model.name,

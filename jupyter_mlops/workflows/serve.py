@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 PREDICTIONS = "predictions.db"
 # Requests are small and many: a team of threads for each costs more in waking and waiting than it computes.
-_ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 
 
 class Launch(Value, frozen=True, kw_only=True):
@@ -69,7 +69,7 @@ def prepare(settings: Settings, target: str, port: int, host: str = "127.0.0.1")
     argv += ["--keys", str(store.keys.folder), "--project", str(settings.root)]
     argv += ["--deployment", deployment.deployment_id, "--model", model.name, "--version", str(model.version)]
     argv += ["--log", str(settings.state / PREDICTIONS), "--port", str(port), "--host", host]
-    environment = {**_ONE_THREAD, **os.environ}
+    environment = {**ONE_THREAD, **os.environ}
     environment.pop(stamp.TOKEN_VARIABLE, None)  # whoever starts it lends it no name
     return Launch(argv=tuple(argv), environment=environment, deployment=deployment)
 

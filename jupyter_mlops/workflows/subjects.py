@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.errors import MlopsError
 from jupyter_mlops.evaluation import names
 
 if TYPE_CHECKING:
+    from contextlib import ExitStack
+
     import pandas as pd
 
     from jupyter_mlops.evaluation.measure import Subject
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from jupyter_mlops.records.model import ModelVersion, TestData
     from jupyter_mlops.store.bundles import Bundle
     from jupyter_mlops.store.opened import Store
+    from jupyter_mlops.workflows.as_served import Served
 
 
 def test_frame(store: Store, test: TestData) -> pd.DataFrame:
@@ -48,50 +52,75 @@ def rows_of(
     return rows, frame
 
 
-def of(
-    store: Store,
-    model: ModelVersion,
-    bundle: Bundle,
-    frame: pd.DataFrame | None,
-    test: TestData | None,
-    asked: set[str],
-) -> Subject:
+@dataclass(frozen=True)
+class Bench:
+    """Hold what the versions under test have in common.
+
+    Args:
+        store: the project's.
+        test: what their rows are, as logged with the version that is judged.
+        frame: these rows; None where there are none.
+        asked: the figures that conditions name.
+        served: those figures of the version itself for which it has to be served.
+        running: ends what was started to measure them.
+    """
+
+    store: Store
+    test: TestData | None
+    frame: pd.DataFrame | None
+    asked: frozenset[str]
+    served: frozenset[str]
+    running: ExitStack
+
+
+def of(bench: Bench, model: ModelVersion, bundle: Bundle) -> Subject:
     """Ask a version for the test rows, once, and only for what the conditions need."""
     from jupyter_mlops.evaluation.measure import Subject
     from jupyter_mlops.evaluation.rows import NotMeasurableError, predict
     from jupyter_mlops.workflows.system import SystemProbe
 
-    if frame is None or test is None:
-        return Subject(logged=model.metrics, system=SystemProbe(store, model, bundle))
+    folder = bench.store.bundles.path(model.bundle)
+    if bench.frame is None or bench.test is None:
+        return Subject(logged=model.metrics, system=SystemProbe(folder, bundle))
     try:
-        features = features_of(frame, bundle, test)
+        features = features_of(bench.frame, bundle, bench.test)
+        served = _served(bench, model, features)
         answers = predict(
             bundle.model,
             features,
             classification=bundle.manifest.task != "regression",
-            with_scores=bool(asked & names.SCORES),
+            with_scores=bool(bench.asked & names.SCORES),
         )
     except NotMeasurableError as error:
         problem = str(error)
         return Subject(
-            problem=problem, logged=model.metrics, system=SystemProbe(store, model, bundle, problem)
+            problem=problem, logged=model.metrics, system=SystemProbe(folder, bundle, None, problem)
         )
-    return Subject(
-        predictions=answers, logged=model.metrics, system=SystemProbe(store, model, bundle, features=features)
-    )
+    return Subject(predictions=answers, logged=model.metrics, system=SystemProbe(folder, bundle, served))
 
 
-def of_champion(
-    store: Store, champion: ModelVersion, frame: pd.DataFrame | None, test: TestData | None, asked: set[str]
-) -> Subject:
+def of_champion(bench: Bench, champion: ModelVersion) -> Subject:
     """Ask the champion for the same rows; where it can't be loaded, the reason stands in for its answers."""
     from jupyter_mlops.evaluation.measure import Subject
 
     try:
-        bundle = store.bundles.load(champion.bundle)
+        bundle = bench.store.bundles.load(champion.bundle)
     except MlopsError as error:
         return Subject(problem=str(error), logged=champion.metrics)
-    return of(store, champion, bundle, frame, test, asked)
+    return of(replace(bench, served=frozenset()), champion, bundle)
+
+
+def _served(bench: Bench, model: ModelVersion, features: Any) -> Served | None:
+    """Return the version's serving process where a figure of it is asked for, under way already where it surely is."""
+    if not bench.asked & names.SERVED:
+        return None
+    from jupyter_mlops.workflows.as_served import Served
+
+    served = Served(bench.store, model, features)
+    bench.running.callback(served.close)
+    if bench.served & names.SERVED:
+        served.start()
+    return served
 
 
 def features_of(frame: pd.DataFrame, bundle: Bundle, test: TestData) -> Any:

@@ -2,36 +2,37 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from jupyter_mlops.evaluation import latency, names
+from jupyter_mlops.evaluation import names
 from jupyter_mlops.evaluation.measure import NO_ROWS
 from jupyter_mlops.evaluation.rows import NotMeasurableError
-from jupyter_mlops.evaluation.system import SystemFigure, resampled
+from jupyter_mlops.evaluation.system import SystemFigure
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from jupyter_mlops.evaluation.conditions import Metric
-    from jupyter_mlops.records.model import ModelVersion
     from jupyter_mlops.store.bundles import Bundle
-    from jupyter_mlops.store.opened import Store
+    from jupyter_mlops.workflows.as_served import Served
 
 
 class SystemProbe:
-    """Measure a version; ``problem`` says why it has no ``features`` to be asked with."""
+    """Measure a version; ``problem`` says why it isn't ``served``.
+
+    Args:
+        folder: its bundle's.
+        bundle: the bundle, loaded.
+        served: the serving process of it, where a figure that takes one was asked for.
+        problem: why there are no rows to ask it about.
+    """
 
     def __init__(
-        self, store: Store, model: ModelVersion, bundle: Bundle, problem: str = NO_ROWS, features: Any = None
+        self, folder: Path, bundle: Bundle, served: Served | None = None, problem: str = NO_ROWS
     ) -> None:
-        self._folder = store.bundles.path(model.bundle)
+        self._folder = folder
         self._bundle = bundle
+        self._served = served
         self._problem = problem
-        self._features = features
 
     def __call__(self, metric: Metric) -> SystemFigure:
         """Measure one figure.
@@ -44,16 +45,13 @@ class SystemProbe:
         if metric.name == "model_size_mb":
             size = sum((self._folder / name).stat().st_size for name in self._bundle.manifest.files)
             return SystemFigure(size / 1e6)
-        if self._features is None:
+        if self._served is None:
             raise NotMeasurableError(self._problem)
-        percent = names.LATENCIES[metric.part]
-        timed = self._milliseconds
-        draws = resampled(timed, lambda drawn: np.percentile(drawn, percent, axis=1))
-        return SystemFigure(float(np.percentile(timed, percent)), draws)
-
-    @cached_property
-    def _milliseconds(self) -> NDArray[np.float64]:
-        return latency.single_row_milliseconds(self._bundle.model.predict, self._features)
+        if metric.name == "latency_ms":
+            return self._served.latency(names.LATENCIES[metric.part], metric.keyword("batch") or 1)
+        if metric.name == "throughput_rows_per_s":
+            return self._served.throughput(metric.keyword("batch"))
+        return self._served.memory()
 
 
 def _gpu_problem() -> str:

@@ -43,7 +43,9 @@ def put(
         inputs: tuple[Tensor, ...] = (Tensor(name="input", datatype="FP64", shape=(-1, len(columns))),)
     else:
         inputs = tuple(Tensor(name=name, datatype="FP64", shape=(-1,)) for name in columns)
-    signature = Signature(layout=layout, inputs=inputs, outputs=())
+    answers = "FP64" if task == "regression" else "INT64"
+    outputs = (Tensor(name="predict", datatype=answers, shape=(-1,)),)
+    signature = Signature(layout=layout, inputs=inputs, outputs=outputs)
     bundle = store.bundles.write(model, Manifest(name="churn", task=task, signature=signature))
     rows = None
     if test:
@@ -87,12 +89,14 @@ def test_every_kind_of_condition(workspace: Path, fitted: LogisticRegression) ->
         'demographic_parity_difference["SEX"] <= 0.9',
         "accuracy.worst_slice >= 0.7",
         "latency_ms.p95 <= 10000",
+        "throughput_rows_per_s(batch=64) >= 1",
+        "memory_mb <= 10000",
         "model_size_mb <= 10",
         "own >= 3",
         "gpu_peak_memory_mb <= 8000 optional",
     )
     assert found.passed
-    assert [result.status for result in found.conditions] == ["passed"] * 7 + ["not evaluated"]
+    assert [result.status for result in found.conditions] == ["passed"] * 9 + ["not evaluated"]
     assert (found.rows, found.champion, found.version) == (600, None, 1)
     assert version.test is not None
     assert found.parents == ("model/churn@1", version.test.dataset)
@@ -209,7 +213,11 @@ def test_regression(workspace: Path, task: str) -> None:
     target = pd.Series(2 * X.a + 1)
     put(LinearRegression().fit(X, target), task=task, target=target)
     assert judged("r2 >= 0.99", "mean_absolute_error.worst_slice <= 0.01").passed
-    assert "the model is a regression" in first("accuracy >= 0.1").reason
+    if task == "other":
+        assert "the model is a regression" in first("accuracy >= 0.1").reason
+    else:
+        with pytest.raises(GateError, match="the model is a regression"):
+            judged("accuracy >= 0.1")
 
 
 @pytest.mark.parametrize(
