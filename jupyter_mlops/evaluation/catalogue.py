@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Family = Literal["label", "score", "regression", "forecast", "ranking", "fairness", "gpu", "system"]
 
 WORST_SLICE = "worst_slice"
+WORST_FOUND_SLICE = "worst_found_slice"
 LATENCIES = {"p50": 50, "p90": 90, "p95": 95, "p99": 99}
 
 
@@ -126,7 +127,7 @@ _FAIRNESS: dict[str, dict[str, Option]] = {
         )
         for kind in ("difference", "ratio")
     },
-    "calibration_gap": {"bins": options.whole(2), **_GAPS},
+    "calibration_gap": {"n_bins": options.whole(2), **_GAPS},
     "mean_error_gap": {},
     "mean_absolute_error_gap": {},
 }
@@ -150,7 +151,8 @@ _LOWER = frozenset(
 
 
 def _entries(family: Family, table: Mapping[str, Mapping[str, Option]]) -> dict[str, Entry]:
-    return {name: Entry(family, keywords, name in _LOWER, (WORST_SLICE,)) for name, keywords in table.items()}
+    slices = (WORST_SLICE, WORST_FOUND_SLICE)
+    return {name: Entry(family, keywords, name in _LOWER, slices) for name, keywords in table.items()}
 
 
 def _lists(table: Mapping[str, Mapping[str, Option]]) -> dict[str, Entry]:

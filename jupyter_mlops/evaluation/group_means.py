@@ -95,7 +95,7 @@ def _miscalibration(metric: Metric, rows: TestRows, predictions: Predictions) ->
     if not known:
         raise NotMeasurableError(f"the model doesn't know the class {positive}")
     chances = predictions.scores[:, known[0]]
-    edges = np.quantile(chances, np.linspace(0, 1, (metric.keyword("bins") or 1) + 1)[1:-1])
+    edges = np.quantile(chances, np.linspace(0, 1, (metric.keyword("n_bins") or 1) + 1)[1:-1])
     return chances - truth, np.searchsorted(np.unique(edges), chances, side="right").astype(np.int64)
 
 

@@ -9,15 +9,15 @@ import numpy as np
 from jupyter_mlops.evaluation import names
 from jupyter_mlops.evaluation.fairness import rates_plan
 from jupyter_mlops.evaluation.group_means import means_plan
-from jupyter_mlops.evaluation.groups import Groups, groups_of
-from jupyter_mlops.evaluation.plan import Floats, Plan, merge_rows
+from jupyter_mlops.evaluation.groups import groups_of
+from jupyter_mlops.evaluation.plan import Plan, extreme_plan, merge_rows, restricted
 from jupyter_mlops.evaluation.quality import quality_plan
 from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows
+from jupyter_mlops.evaluation.slices import found_plan
 from jupyter_mlops.stats.fairness import CRITERIA
 
 if TYPE_CHECKING:
     from jupyter_mlops.evaluation.conditions import Metric
-    from jupyter_mlops.stats.bootstrap import Statistic
 
 
 def plan_of(metric: Metric, rows: TestRows, predictions: Predictions) -> Plan:
@@ -30,58 +30,37 @@ def plan_of(metric: Metric, rows: TestRows, predictions: Predictions) -> Plan:
         by_rates = metric.name in CRITERIA
         return (rates_plan if by_rates else means_plan)(metric, rows, predictions)
     plan = quality_plan(metric.name, rows, predictions)
-    return _worst_slice_plan(metric, plan, rows) if metric.part == names.WORST_SLICE else plan
+    lower_is_better = metric.name in names.LOWER_IS_BETTER
+    if metric.part == names.WORST_FOUND_SLICE:
+        return found_plan(plan, rows, lower_is_better=lower_is_better)
+    return _worst_slice(plan, rows, highest=lower_is_better) if metric.part == names.WORST_SLICE else plan
 
 
-def _worst_slice_plan(metric: Metric, plan: Plan, rows: TestRows) -> Plan:
+def _worst_slice(plan: Plan, rows: TestRows, *, highest: bool) -> Plan:
+    """Plan a metric in the group of any protected attribute where it is worst."""
     if not rows.sensitive:
         raise NotMeasurableError("there are no slices; pass sensitive={...} to mlops.log_model")
-    splits, problems = [], []
+    notes, labels, parts = [], [], []
     for attribute in rows.sensitive:
         try:
-            splits.append(groups_of(rows, attribute))
+            groups = groups_of(rows, attribute)
         except NotMeasurableError as error:
-            problems.append(str(error))
-    if not splits:
-        raise NotMeasurableError("; ".join(problems))
-    columns = (*plan.columns, *(split.codes.astype(np.float64) for split in splits))
-    lower_is_better = metric.name in names.LOWER_IS_BETTER
-
-    def build(merged: tuple[Floats, ...]) -> Statistic:
-        slices = _slices(plan, merged, splits)
-
-        def statistic(weights: Floats) -> Floats:
-            figures = slices(weights)
-            worst: Floats = np.fmax.reduce(figures) if lower_is_better else np.fmin.reduce(figures)
-            return worst
-
-        return statistic
-
-    merged, counts = merge_rows(columns)
-    figures = _slices(plan, merged, splits)(counts[np.newaxis, :])[:, 0]
-    labels = [label for split in splits for label in split.labels]
-    known = np.isfinite(figures)
-    if not known.any():
-        raise NotMeasurableError(f"no slice has a value of {metric.name}")
-    worst = np.argmax(
-        np.where(known, figures, -np.inf) if lower_is_better else -np.where(known, figures, np.inf)
-    )
-    notes = [f"worst: {labels[int(worst)]}", *(split.note for split in splits if split.note), *problems]
-    return Plan(columns, build, "; ".join(notes))
+            notes.append(str(error))
+            continue
+        notes.append(groups.note)
+        labels += list(groups.labels)
+        parts += [restricted(plan, (groups.codes == code) * 1.0) for code in range(len(groups.labels))]
+    if not parts:
+        raise NotMeasurableError("; ".join(notes))
+    figures = np.array([_value(part) for part in parts])
+    if not np.isfinite(figures).any():
+        raise NotMeasurableError("no slice has a value of the metric")
+    place = int(np.nanargmax(figures) if highest else np.nanargmin(figures))
+    worst = f"worst: {labels[place]} ({parts[place].columns[-1].sum():,.0f} rows)"
+    return extreme_plan(parts, highest=highest, note="; ".join(filter(None, [worst, *notes])))
 
 
-def _slices(plan: Plan, columns: tuple[Floats, ...], splits: list[Groups]) -> Statistic:
-    """Return the metric in each slice: slices x resamples."""
-    own = len(plan.columns)
-    inner = plan.build(columns[:own])
-    masks = [
-        (codes == group).astype(np.float64)
-        for codes, split in zip(columns[own:], splits, strict=True)
-        for group in range(len(split.labels))
-    ]
-
-    def statistic(weights: Floats) -> Floats:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.stack([inner(weights * mask) for mask in masks])
-
-    return statistic
+def _value(plan: Plan) -> float:
+    columns, counts = merge_rows(plan.columns)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(plan.build(columns)(counts[np.newaxis, :])[0])

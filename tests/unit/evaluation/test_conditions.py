@@ -96,7 +96,7 @@ def test_what_parses(
         ("accuracy >= champion.accuracy * champion.f1", "can't be compared with"),
         ("accuracy >= 1 / champion.f1", "can't be compared with"),
         ("accuracy >= 2 ** 3", "can't be compared with"),
-        ("accuracy.worst_slce >= 0.1", "accuracy has no 'worst_slce'; did you mean worst_slice?"),
+        ("accuracy.worst_slce >= 0.1", "accuracy has no 'worst_slce'; did you mean worst_slice"),
         ("accuracy.a.b >= 0.1", "is not a metric"),
         ("latency_ms <= 3", "needs a percentile"),
         ("model_size_mb.p95 <= 3", "model_size_mb has no 'p95'; write model_size_mb"),
