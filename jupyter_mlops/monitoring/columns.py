@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from jupyter_mlops.stats import two_sample
+from jupyter_mlops.stats import sorted_gaps, two_sample
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
+
+    from jupyter_mlops.stats.sorted_gaps import Blocks
 
 Floats: TypeAlias = NDArray[np.float64]
 Series: TypeAlias = "pd.Series[Any]"
@@ -39,11 +41,15 @@ NUMERIC, DATE, CATEGORICAL, BOOLEAN, TEXT, EMBEDDING, OTHER = (
 
 @dataclass(frozen=True)
 class Numbers:
-    """Hold a numeric column: sorted values without missing ones, and how many of how many rows are missing."""
+    """Hold a numeric column: sorted values without missing ones, and how many of how many rows are missing.
+
+    ``blocks`` are summed up for a reference that many samples are compared with.
+    """
 
     ordered: Floats
     missing: int
     rows: int
+    blocks: Blocks | None = None
 
     @cached_property
     def spread(self) -> float:
@@ -78,9 +84,10 @@ class Categories:
 class Side:
     """One sample's values of a column, with all that the tests ask of them, worked out once and kept."""
 
-    def __init__(self, values: Series) -> None:
+    def __init__(self, values: Series, room: Floats | None = None) -> None:
         self.values = values
         self.rows = len(values)
+        self._room = room
 
     @cached_property
     def kind(self) -> str:
@@ -90,7 +97,7 @@ class Side:
     @cached_property
     def numbers(self) -> Numbers:
         """The values in order, of a column of numbers or dates."""
-        return numbers(self.values)
+        return numbers(self.values, self._room)
 
     @cached_property
     def missing(self) -> int:
@@ -108,6 +115,7 @@ class Side:
     def settle(self, rows: NDArray[np.int64]) -> None:
         """Work out what tests ask for, and keep of the values themselves only ``rows``, which stand for all."""
         if self.kind in (NUMERIC, DATE):
+            self.numbers = replace(self.numbers, blocks=sorted_gaps.blocks_of(self.numbers.ordered))
             _ = self.numbers.spread, self.numbers.codes
         elif self.kind in (CATEGORICAL, BOOLEAN):
             _ = self.counts
@@ -160,9 +168,9 @@ def have_codes(*sides: Side) -> bool:
     return len(found) <= MOST_CODES
 
 
-def numbers(values: Series) -> Numbers:
-    """Sort a numeric or date column; dates become seconds since 1970, spans seconds."""
-    ordered = two_sample.tidy(plain(values))
+def numbers(values: Series, room: Floats | None = None) -> Numbers:
+    """Sort a numeric or date column, in ``room`` where given; dates become seconds since 1970, spans seconds."""
+    ordered = two_sample.tidy(plain(values), room)
     return Numbers(ordered, len(values) - len(ordered), len(values))
 
 

@@ -149,8 +149,8 @@ def _numeric(name: str, kind: str, reference: Numbers, current: Numbers) -> Colu
     a, b = reference.ordered, current.ordered
     tests, p_values = missing_test(reference, current)
     found = {
-        "ks": two_sample.ks(a, b),
-        "wasserstein": two_sample.wasserstein(a, b, spread=reference.spread),
+        "ks": two_sample.ks(a, b, blocks=reference.blocks),
+        "wasserstein": two_sample.wasserstein(a, b, spread=reference.spread, blocks=reference.blocks),
         **shares(two_sample.bin_counts(a, b), reference.missing, current.missing),
     }
     notes = [*gaps(reference, current), *_constant(a, b), *_infinite(a, b)]

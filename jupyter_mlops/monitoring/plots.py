@@ -13,6 +13,8 @@ BINS = 30
 MOST_BARS = 12
 # The scale ends here on either side; the first and last bin hold what lies beyond.
 TRIM = 0.005
+# Up to here every whole number is a float.
+_EXACT = 2.0**53
 
 
 def histogram(reference: Floats, current: Floats, *, dates: bool = False) -> dict[str, Any]:
@@ -52,9 +54,17 @@ def bars(reference: Categories, current: Categories) -> dict[str, Any]:
     return {"labels": labels, "reference": values[0], "current": values[1]}
 
 
-def _whole(values: Floats) -> bool:
-    # A few values settle it for most columns, without a pass over all of them.
-    return all(np.array_equal(some, np.round(some)) for some in (values[:: 1 + len(values) // 100], values))
+def _whole(ordered: Floats) -> bool:
+    some = ordered[:: 1 + len(ordered) // 100]
+    if not np.array_equal(some, np.round(some)):
+        return False
+    low, high = float(ordered[0]), float(ordered[-1])
+    if high - low > len(ordered) // 100 or max(-low, high) >= _EXACT:
+        return np.array_equal(ordered, np.round(ordered))
+    # Looked for, the few whole numbers between the ends are found faster than by a pass over all values.
+    places = np.arange(low, high + 1)
+    ends = [np.searchsorted(ordered, places, side=side) for side in ("left", "right")]
+    return int((ends[1] - ends[0]).sum()) == len(ordered)
 
 
 def _edges(low: float, high: float, *, whole: bool) -> Floats:

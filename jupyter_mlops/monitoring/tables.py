@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
     from numpy.typing import NDArray
+
+    from jupyter_mlops.monitoring.columns import Floats
 
 
 class Table:
@@ -55,16 +58,23 @@ class Table:
         self.name, self.columns, self.rows = name, tuple(columns), rows
         self._read = read
         self._kept: dict[str, Side] | None = {} if keep else None
+        self._rooms = threading.local()
 
     def side(self, column: str) -> Side:
-        """Return the values of a column."""
+        """Return the values of a column; where nothing is kept, until the same thread asks for the next."""
         if self._kept is None:
-            return Side(self._read(column))
+            return Side(self._read(column), self._room())
         if column not in self._kept:
             side = Side(self._read(column))
             side.settle(self.drawn)
             self._kept[column] = side
         return self._kept[column]
+
+    def _room(self) -> Floats:
+        room: Floats | None = getattr(self._rooms, "room", None)
+        if room is None:
+            room = self._rooms.room = np.empty(self.rows)
+        return room
 
     @property
     def drawn(self) -> NDArray[np.int64]:

@@ -6,7 +6,7 @@ that could matter are looked into; with a million values on either side that is 
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,15 +22,45 @@ _QUANTILES = 64
 _AT_ONCE = 16_384
 # So many times their range from 0, values are moved there first.
 _FAR = 100.0
+# Samples from here on are worth compiled code where one of them is compared again and again.
+LONG = 100_000
 
 
-def largest_gap(first: Floats, second: Floats) -> int:
+class Blocks(NamedTuple):
+    """Hold the first and last value of each block of a sorted sample, and the sum of its differences from ``base``."""
+
+    firsts: Floats
+    lasts: Floats
+    sums: Floats
+    base: float
+
+
+def blocks_of(ordered: Floats) -> Blocks | None:
+    """Sum up the blocks of a sample that many others are compared with; None where it is too short, or has infinities.
+
+    Args:
+        ordered: sorted, without NaN.
+    """
+    if len(ordered) < LONG or not np.isfinite(ordered[[0, -1]]).all():
+        return None
+    lasts = np.append(ordered[_QUANTILES - 1 : -1 : _QUANTILES], ordered[-1])
+    base = float(ordered[0]) if _is_far(ordered) else 0.0
+    sums = _even_sums(ordered - base) if base else _even_sums(ordered)
+    return Blocks(ordered[::_QUANTILES].copy(), lasts, sums, base)
+
+
+def largest_gap(first: Floats, second: Floats, blocks: Blocks | None = None) -> int:
     """Return the largest gap between two distribution functions, times both sample sizes: a whole number.
 
     Args:
         first: sorted, without NaN, not empty.
         second: likewise.
+        blocks: those of ``first``, where they are known.
     """
+    if blocks is not None and len(second) >= LONG:
+        from jupyter_mlops.stats import compiled_gaps
+
+        return compiled_gaps.largest_gap(first, blocks.firsts, _QUANTILES, second)
     few, many = (first, second) if len(first) <= len(second) else (second, first)
     n, m = len(few), len(many)
     size = 1
@@ -56,20 +86,27 @@ def largest_gap(first: Floats, second: Floats) -> int:
         starts = starts[starts < n]
 
 
-def area_between(first: Floats, second: Floats) -> float:
+def area_between(first: Floats, second: Floats, blocks: Blocks | None = None) -> float:
     """Integrate the distance between two quantile functions: the earth mover's distance in one dimension.
 
     Args:
         first: sorted and finite, not empty.
         second: likewise; of any length.
+        blocks: those of ``first``, where they are known.
     """
+    if blocks is not None and len(second) >= LONG:
+        from jupyter_mlops.stats import compiled_gaps
+
+        return compiled_gaps.area_between(
+            first, blocks.firsts, blocks.lasts, blocks.sums, blocks.base, _QUANTILES, second
+        )
     long, short = (first, second) if len(first) >= len(second) else (second, first)
     n, m = len(long), len(short)
     if n == m:
         return _mean_distance(long, short)
     marks = np.append(np.arange(0, n, _QUANTILES), n)
     starts, stops = marks[:-1], marks[1:]
-    if max(abs(long[0]), abs(long[-1])) > _FAR * (long[-1] - long[0]):
+    if _is_far(long):
         # Sums of values that lie far from 0 and near each other would lose what they differ in.
         long, short = long - long[0], short - long[0]
     # In units of 1/n of a value of ``short``; where a block ends inside such a value, it has a part of it.
@@ -85,6 +122,10 @@ def area_between(first: Floats, second: Floats) -> float:
     area[flat] = np.abs(low - opening)[flat] * ((stops - starts)[flat] / n)
     crossed = (low < closing) & (high > opening)
     return float(area[~crossed].sum()) + _looked_into(long, short, starts[crossed])
+
+
+def _is_far(ordered: Floats) -> bool:
+    return bool(max(abs(ordered[0]), abs(ordered[-1])) > _FAR * (ordered[-1] - ordered[0]))
 
 
 def _even_sums(values: Floats) -> Floats:

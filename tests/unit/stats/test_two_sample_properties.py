@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial import distance
 
-from jupyter_mlops.stats import two_sample
-from jupyter_mlops.stats.sorted_gaps import area_between, largest_gap
+from jupyter_mlops.stats import sorted_gaps, two_sample
+from jupyter_mlops.stats.sorted_gaps import area_between, blocks_of, largest_gap
 
 ODD = [0.0, -0.0, 1.0, 1.0, -1.0, 5e-324, 1e-300, 1e300, -1e300, np.inf, -np.inf]
 values = st.one_of(
@@ -139,3 +139,39 @@ def test_long_samples(shape: str, sizes: tuple[int, int]) -> None:
             assert ours.p_value == pytest.approx(oracle.pvalue, rel=0.02)
         distance_ = stats.wasserstein_distance(first, second)
         assert area_between(first, second) == pytest.approx(distance_, rel=1e-6, abs=1e-9)
+
+
+@settings(deadline=None)  # the first call compiles
+@given(data=st.data(), shift=st.sampled_from([0.0, 1e9]), size=st.integers(1, 400), other=st.integers(1, 400))
+def test_known_blocks_change_nothing(data: Any, shift: float, size: int, other: int) -> None:
+    random = np.random.default_rng(data.draw(st.integers(0, 1_000)))
+    step = data.draw(st.sampled_from([0, 1, 3]))
+    first, second = (
+        two_sample.tidy(np.round(random.normal(data.draw(st.sampled_from([0, 0, 2])), 1, rows), step) + shift)
+        for rows in (size, other)
+    )
+    if data.draw(st.booleans()):
+        second = two_sample.tidy([*second, np.inf, -np.inf])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sorted_gaps, "LONG", 1)
+        blocks = blocks_of(first)
+        assert blocks is not None
+        assert largest_gap(first, second, blocks) == largest_gap(first, second)
+        finite = second[np.isfinite(second)]
+        assert area_between(first, finite, blocks) == pytest.approx(
+            area_between(first, finite), rel=1e-9, abs=1e-12 * (1 + shift)
+        )
+
+
+def test_a_kept_long_sample_is_compared_by_compiled_code() -> None:
+    random = np.random.default_rng(0)
+    first, second = (two_sample.tidy(random.normal(mean, 1, 120_000)) for mean in (0, 0.01))
+    blocks = blocks_of(first)
+    assert blocks is not None
+    assert two_sample.ks(first, second, blocks=blocks) == two_sample.ks(first, second)
+    known, anew = two_sample.wasserstein(first, second, blocks=blocks), two_sample.wasserstein(first, second)
+    assert known is not None
+    assert anew is not None
+    assert known.statistic == pytest.approx(anew.statistic, rel=1e-12)
+    assert blocks_of(first[:99_999]) is None
+    assert blocks_of(two_sample.tidy([*first, np.inf])) is None
