@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numba
-from numba import config
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+# Its settings come from the environment, which no type knows.
+config: Any = numba.config
 
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
 

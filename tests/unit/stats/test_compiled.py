@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 
 CODE = """
-from jupyter_mlops.stats.compiled import njit
 from jupyter_mlops.stats import compiled_gaps
 import numpy as np
 x = np.arange(200.0)
 assert compiled_gaps._below(x, 7.5, 0, 200) == 8
-print(sum(compiled_gaps._below.stats.cache_hits.values()), njit(lambda: 1)())
+print(sum(compiled_gaps._below.stats.cache_hits.values()))
 """
 
 
@@ -37,14 +36,14 @@ def run(home: Path) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the folder is another one there")
 def test_what_was_compiled_is_kept_for_the_next_process(tmp_path: Path) -> None:
-    assert run(tmp_path) == ["0", "1"]
+    assert run(tmp_path) == ["0"]
     kept = tmp_path / ".cache" / "jupyter-mlops" / "numba"
     assert any(path.suffix == ".nbc" for path in kept.rglob("*"))
-    assert run(tmp_path) == ["1", "1"]
+    assert run(tmp_path) == ["1"]
 
 
 @pytest.mark.slow
 def test_without_a_folder_it_is_compiled_all_the_same(tmp_path: Path) -> None:
     (tmp_path / ".cache").write_text("a file where the folder should be")
     (tmp_path / "Library").write_text("likewise")
-    assert run(tmp_path) == ["0", "1"]
+    assert run(tmp_path) == ["0"]
