@@ -8,9 +8,10 @@ import numpy as np
 
 from jupyter_mlops.evaluation.conditions import Metric
 from jupyter_mlops.evaluation.groups import groups_of
+from jupyter_mlops.evaluation.label_metrics import label_codes
 from jupyter_mlops.evaluation.metrics import plan_of
 from jupyter_mlops.evaluation.plan import mean_plan, merge_rows
-from jupyter_mlops.evaluation.quality import label_codes, quality_plan
+from jupyter_mlops.evaluation.quality import quality_plan
 from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows
 from jupyter_mlops.records.evaluation import Figure, Slice
 from jupyter_mlops.stats.bootstrap import FEWEST, LEVEL, RESAMPLES, bootstrap

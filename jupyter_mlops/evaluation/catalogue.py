@@ -71,12 +71,11 @@ _SCORE: dict[str, dict[str, Option]] = {
     },
     "top_k_accuracy": {"k": options.whole()},
     "log_loss": {},
-    "brier_score": {"pos_label": options.label()},
+    "brier_score": {},
     "d2_log_loss": {},
     "d2_brier": {},
-    "hinge_loss": {},
     "expected_calibration_error": {
-        "bins": options.whole(),
+        "n_bins": options.whole(),
         "strategy": options.one_of("uniform", "quantile"),
     },
 }

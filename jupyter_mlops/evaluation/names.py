@@ -110,6 +110,10 @@ def _check_keywords(name: str, keywords: Mapping[str, Setting]) -> None:
         option = entry.keywords[keyword]
         if not option.accepts(value):
             raise GateError(f"{name}({keyword}={value!r}): it must be {option.what}", hint="mend the value")
+    if "pos_label" in keywords and keywords.get("average", "binary") != "binary":
+        raise GateError(
+            f"{name} is of one class by pos_label, or of all by average", hint="leave one of them out"
+        )
     missing = [keyword for keyword in entry.needs if keyword not in keywords]
     if missing:
         example = ", ".join(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from inspect import signature
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -35,16 +36,28 @@ class TestRows:
 
 
 @dataclass(frozen=True, slots=True)
+class Forecast:
+    """Hold forecasts with their spread: ``quantiles`` (rows x ``levels``), or ``mean`` and ``std`` a row."""
+
+    mean: NDArray[np.float64]
+    std: NDArray[np.float64] | None = None
+    levels: tuple[float, ...] = ()
+    quantiles: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
+
+
+@dataclass(frozen=True, slots=True)
 class Predictions:
     """Hold a model's answers: ``labels`` a row, ``scores`` rows x classes, ``classes`` in the order of the scores.
 
-    ``probabilities`` is False where scores are distances to a decision boundary: good for ranking only.
+    ``probabilities`` is False where scores are distances to a decision boundary: good for ranking only. Of a model
+    that answers quantiles, ``labels`` are those nearest to the median.
     """
 
     labels: Array
     scores: NDArray[np.float64] | None = None
     classes: tuple[Any, ...] = ()
     probabilities: bool = True
+    forecast: Forecast | None = None
 
 
 def encode(*columns: Array, known: tuple[Any, ...] = ()) -> tuple[Array, list[Codes]]:
@@ -63,15 +76,31 @@ def encode(*columns: Array, known: tuple[Any, ...] = ()) -> tuple[Array, list[Co
     return classes, [part.astype(np.int64) for part in np.split(codes, borders)][: len(columns)]
 
 
-def predict(model: Any, features: Any, *, classification: bool, with_scores: bool = True) -> Predictions:
+def predict(
+    model: Any, features: Any, *, classification: bool, with_scores: bool = True, with_spread: bool = False
+) -> Predictions:
     """Ask a model for the rows ``features`` (frame or array), with class scores where it has them.
+
+    Args:
+        model: what has ``predict``.
+        features: the rows.
+        classification: whether it tells classes.
+        with_scores: whether class scores are asked for.
+        with_spread: whether a forecast's standard deviation is asked for, where ``predict`` takes ``return_std``.
 
     Raises:
         NotMeasurableError: when the model raises, or answers with another number of rows.
     """
     try:
+        if with_spread and not classification and takes_return_std(model):
+            mean, std = (
+                np.asarray(part, dtype=np.float64) for part in model.predict(features, return_std=True)
+            )
+            return _with_spread(mean, std, len(features))
         labels = np.asarray(model.predict(features))
         scores, probabilities = _scores(model, features) if classification and with_scores else (None, True)
+    except NotMeasurableError:
+        raise
     # A user's model can raise anything; the gate reports it instead of ending the run.
     except Exception as error:
         raise NotMeasurableError(
@@ -79,6 +108,9 @@ def predict(model: Any, features: Any, *, classification: bool, with_scores: boo
         ) from error
     if labels.ndim == 2 and labels.shape[1] == 1:  # noqa: PLR2004 - a matrix of one column is a vector
         labels = labels[:, 0]
+    levels = () if classification else quantile_levels(model)
+    if levels and labels.shape == (len(features), len(levels)):
+        return _of_quantiles(labels.astype(np.float64), levels)
     if labels.shape != (len(features),):
         raise NotMeasurableError(f"the model answered shape {labels.shape} for {len(features)} rows")
     classes = tuple(np.asarray(getattr(model, "classes_", ())).tolist())
@@ -87,6 +119,42 @@ def predict(model: Any, features: Any, *, classification: bool, with_scores: boo
     ):
         scores = None
     return Predictions(labels, scores, classes, probabilities)
+
+
+def quantile_levels(model: Any) -> tuple[float, ...]:
+    """Return the levels of the quantiles that a model says it answers, as its attribute ``quantiles``; else none."""
+    try:
+        levels = np.asarray(getattr(model, "quantiles", ()), dtype=np.float64)
+    except (TypeError, ValueError):
+        return ()
+    if levels.ndim != 1 or not np.all((levels > 0) & (levels < 1)):
+        return ()
+    return tuple(levels.tolist())
+
+
+def takes_return_std(model: Any) -> bool:
+    """Say whether a model's ``predict`` gives the standard deviation too; of a pipeline its last step's."""
+    steps = getattr(model, "steps", None)
+    last = steps[-1][-1] if isinstance(steps, list) and steps else model
+    try:
+        return "return_std" in signature(last.predict).parameters
+    except (TypeError, ValueError, AttributeError):  # a predict whose parameters can't be seen
+        return False
+
+
+def _of_quantiles(quantiles: NDArray[np.float64], levels: tuple[float, ...]) -> Predictions:
+    nearest = quantiles[:, int(np.argmin(np.abs(np.asarray(levels) - 0.5)))]
+    return Predictions(nearest, forecast=Forecast(nearest, None, levels, quantiles))
+
+
+def _with_spread(mean: NDArray[np.float64], std: NDArray[np.float64], rows: int) -> Predictions:
+    if mean.shape != (rows,) or std.shape != (rows,):
+        raise NotMeasurableError(f"the model answered shapes {mean.shape} and {std.shape} for {rows} rows")
+    if not np.all(std >= 0):
+        raise NotMeasurableError(
+            f"the model gives {int((~(std >= 0)).sum())} standard deviations below 0, or none"
+        )
+    return Predictions(mean, forecast=Forecast(mean, std))
 
 
 def _scores(model: Any, features: Any) -> tuple[NDArray[np.float64] | None, bool]:

@@ -89,7 +89,8 @@ def of(bench: Bench, model: ModelVersion, bundle: Bundle) -> Subject:
             bundle.model,
             features,
             classification=bundle.manifest.task != "regression",
-            with_scores=bool(bench.asked & names.SCORES),
+            with_scores=bool(bench.asked & (names.SCORES | names.RANKING)),
+            with_spread=bool(bench.asked & names.FORECASTS),
         )
     except NotMeasurableError as error:
         problem = str(error)
