@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec.structs import replace
 
 from jupyter_mlops.evaluation.conditions import Metric
 from jupyter_mlops.evaluation.groups import groups_of
@@ -13,6 +14,7 @@ from jupyter_mlops.evaluation.metrics import plan_of
 from jupyter_mlops.evaluation.plan import mean_plan, merge_rows
 from jupyter_mlops.evaluation.quality import quality_plan
 from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows
+from jupyter_mlops.evaluation.slices import find
 from jupyter_mlops.records.evaluation import Figure, Slice
 from jupyter_mlops.stats.bootstrap import FEWEST, LEVEL, RESAMPLES, bootstrap
 
@@ -38,6 +40,8 @@ _ERROR_GAPS = ("mean_error_gap", "mean_absolute_error_gap")
 _ERRORS = ("r2", "mean_absolute_error", "root_mean_squared_error")
 # Nobody asked for these: where rows can't be counted by their kinds, no more than that is drawn for an interval.
 _WEIGHTS = 6_000_000
+# Slices that are searched for.
+_FOUND = 3
 
 
 def figures(rows: TestRows, predictions: Predictions) -> tuple[Figure, ...]:
@@ -60,7 +64,7 @@ def figures(rows: TestRows, predictions: Predictions) -> tuple[Figure, ...]:
 
 
 def slices(rows: TestRows, predictions: Predictions) -> tuple[tuple[Slice, ...], tuple[str, ...]]:
-    """Return each group's figures, and notes on the groups and attributes that are left out."""
+    """Return the figures of each group and of the worst slices a search finds, and notes on what is left out."""
     found: list[Slice] = []
     notes: list[str] = []
     for attribute in rows.sensitive:
@@ -74,7 +78,27 @@ def slices(rows: TestRows, predictions: Predictions) -> tuple[tuple[Slice, ...],
             _slice(attribute, label.removeprefix(f"{attribute}="), groups.codes == code, rows, predictions)
             for code, label in enumerate(groups.labels)
         ]
-    return tuple(found), tuple(notes)
+    searched = _found(rows, predictions, {f"{part.attribute}={part.group}" for part in found})
+    if searched:
+        notes.append("slices found: searched in one half of the rows, measured on the other")
+    return (*found, *searched), tuple(notes)
+
+
+def _found(rows: TestRows, predictions: Predictions, given: set[str]) -> list[Slice]:
+    """Search the worst slices that aren't among the ``given`` groups."""
+    regression = rows.task == "regression"
+    try:
+        plan = plan_of(Metric(name=_ERRORS[1] if regression else _LABELS[0]), rows, predictions)
+        worst = find(plan, rows, lower_is_better=regression, most=_FOUND)
+    except NotMeasurableError:
+        return []
+    return [
+        replace(
+            _slice("", each.label, each.measured, rows, predictions), rows=int(each.inside.sum()), found=True
+        )
+        for each in worst
+        if each.worse and each.label not in given
+    ]
 
 
 def _slice(

@@ -42,12 +42,16 @@ _SAME = 0.5
 
 @dataclass(frozen=True, slots=True)
 class FoundSlice:
-    """Hold a slice that was searched for: what it is, its rows, and those of them to measure it on."""
+    """Hold a slice that was searched for: what it is, its rows, and those of them to measure it on.
+
+    ``worse`` says that it looked worse than all rows in the half that was searched.
+    """
 
     label: str
     inside: Flags
     measured: Flags
     candidates: int
+    worse: bool
 
     @property
     def note(self) -> str:
@@ -93,7 +97,7 @@ def find(plan: Plan, rows: TestRows, *, lower_is_better: bool, most: int = 1) ->
         own = inside[first] & inside[second]
         if all((own & other.inside).sum() < _SAME * (own | other.inside).sum() for other in found):
             label = " and ".join(dict.fromkeys(parts[each].label for each in (first, second)))
-            found.append(FoundSlice(label, own, own & measured, len(candidates)))
+            found.append(FoundSlice(label, own, own & measured, len(candidates), bool(badness[place] > 0)))
     return found
 
 

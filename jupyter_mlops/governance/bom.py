@@ -144,7 +144,7 @@ def _model_card(card: Card) -> dict[str, Any]:
             "useCases": [text] if (text := _written(card, INTENDED_USE)) else None,
             "technicalLimitations": [*_limits(card), *verdict.cautions(card)],
             "fairnessAssessments": [
-                {"groupAtRisk": f"{part.attribute}: {part.group}", "harms": _assessment(part)}
+                {"groupAtRisk": _group(part), "harms": _assessment(part)}
                 for evaluation in card.evaluations[:1]
                 for part in evaluation.slices
             ],
@@ -168,7 +168,7 @@ def _metrics(card: Card) -> Iterator[dict[str, Any]]:
             seen.add(figure.metric)
             yield _metric(figure)
         for part in evaluation.slices:
-            yield from (_metric(figure, f"{part.attribute}: {part.group}") for figure in part.figures)
+            yield from (_metric(figure, _group(part)) for figure in part.figures)
     for name, value in card.model.metrics.items():
         if name not in seen:
             yield {"type": name, "value": repr(value)}
@@ -184,6 +184,10 @@ def _metric(figure: Figure, part: str = "") -> dict[str, Any]:
         if bounds
         else None,
     }
+
+
+def _group(part: Slice) -> str:
+    return f"{part.attribute}: {part.group}" if part.attribute else part.group
 
 
 def _assessment(part: Slice) -> str:

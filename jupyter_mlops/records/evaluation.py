@@ -37,12 +37,17 @@ class Figure(Value, frozen=True, kw_only=True):
 
 
 class Slice(Value, frozen=True, kw_only=True):
-    """Hold the figures of the rows where a protected attribute has one value."""
+    """Hold the figures of the rows where a protected attribute has one value.
+
+    A slice that was searched for (``found``) has no attribute: ``group`` says what it is. Its figures are of the half of
+    its rows that the search didn't see.
+    """
 
     attribute: str
     group: str
     rows: int
     figures: tuple[Figure, ...] = ()
+    found: bool = False
 
 
 class Evaluation(Record, frozen=True, kw_only=True):

@@ -100,7 +100,7 @@ def _groups(card: Card, newest: Evaluation | None) -> Iterator[Block]:
         overall = {each.metric: each.value for each in newest.figures}
         for attribute in dict.fromkeys(each.attribute for each in newest.slices):
             parts = [each for each in newest.slices if each.attribute == attribute]
-            yield _group_table(attribute, parts, overall)
+            yield _group_table(attribute or "slice found", parts, overall)
         gaps = [each for each in newest.figures if _GAPS in each.metric]
         if gaps:
             yield Note("The largest difference between two groups; 0 is none.")

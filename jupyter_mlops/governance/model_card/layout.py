@@ -76,7 +76,7 @@ def _figures(newest: Evaluation) -> Iterator[Tile]:
 def _worst(newest: Evaluation) -> tuple[str, Figure] | None:
     """Return the group that fares worst, by the figure that the task has for it."""
     found = [
-        (f"{part.attribute} {part.group}", figure)
+        (f"{part.attribute} {part.group}".strip(), figure)
         for name in _GROUPS
         for part in newest.slices
         for figure in part.figures

@@ -115,3 +115,20 @@ def test_many_rows_are_counted_or_get_no_interval() -> None:
     intervals = {figure.metric: figure.ci is not None for figure in breakdown.figures(rows, answers)}
     assert intervals["accuracy"]
     assert not intervals["roc_auc"]
+
+
+def test_slices_are_searched_for_and_say_so() -> None:
+    age = RANDOM.integers(18, 90, 4_000)
+    region = RANDOM.choice(["north", "south"], 4_000)
+    truth = RANDOM.integers(0, 2, 4_000)
+    failing = (age < 30) & (region == "north") & (RANDOM.random(4_000) < 0.5)
+    labels = np.where(failing | (RANDOM.random(4_000) < 0.1), 1 - truth, truth)
+    rows = TestRows("classification", truth, {"region": region}, {"age": age})
+    parts, notes = breakdown.slices(rows, Predictions(labels))
+    assert [part.found for part in parts[:3]] == [False, False, True]
+    worst = parts[2]
+    assert worst.group.startswith("region=north and age ≤ 3")
+    assert 300 < worst.rows < 500
+    assert worst.figures[0].metric == "accuracy"
+    assert worst.figures[0].value < 0.7
+    assert notes == ("slices found: searched in one half of the rows, measured on the other",)
