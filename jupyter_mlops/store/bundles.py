@@ -20,17 +20,19 @@ import msgspec
 from jupyter_mlops.errors import DataError, IntegrityError, NotFoundError
 from jupyter_mlops.records.base import canonical_json, from_json
 from jupyter_mlops.records.model import Manifest
+from jupyter_mlops.store import tensors
 from jupyter_mlops.store.files import link_or_copy, sync_file, write_atomic
 from jupyter_mlops.store.folder import is_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import ModuleType
 
     from jupyter_mlops.store.keys import Keys
     from jupyter_mlops.store.objects import Objects
 
 MODEL = "model.pkl"
+METRICS = "metrics.pkl"
 MANIFEST = "manifest.json"
 SIGNATURE = "signature"
 
@@ -70,18 +72,20 @@ class Bundles:
         """
         return self.write_pickled(pickle_model(model, root=root), manifest)
 
-    def write_pickled(self, data: bytes, manifest: Manifest) -> str:
-        """Write a bundle around a model that is pickled already; return its digest.
+    def write_pickled(self, data: bytes, manifest: Manifest, metrics: bytes = b"") -> str:
+        """Write a bundle around a model, and the functions that measure it, pickled already; return its digest.
 
         Raises:
             SettingsError: when the signing key can't be used.
             StorageError: when there is no room for it, or the object store doesn't answer.
         """
         signed_by = self._keys.fingerprint if self._keys else ""
-        files = {MODEL: hashlib.sha256(data).hexdigest()}
+        contents = {MODEL: data, **({METRICS: metrics} if metrics else {})}
+        files = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
         document = canonical_json(msgspec.structs.replace(manifest, files=files, signed_by=signed_by))
         with self._objects.batch() as batch:
-            batch.put_bytes(data)
+            for content in contents.values():
+                batch.put_bytes(content)
             digest = batch.put_bytes(document)
         if self._keys and self._objects.signature(digest) is None:
             self._objects.put_signature(digest, self._keys.sign(signed_text(digest)))
@@ -112,6 +116,21 @@ class Bundles:
             DataError: when the model needs a module that isn't installed.
         """
         return _load(self.path(digest), digest, self._keys)
+
+    def metrics(self, digest: str) -> dict[str, Callable[..., Any]]:
+        """Load the functions that a model is measured by, checked as ``load`` checks; those who serve it need none.
+
+        Raises:
+            NotFoundError: when there is no bundle of that digest.
+            IntegrityError: as ``load`` does.
+            DataError: when a function needs a module that isn't installed.
+        """
+        folder = self.path(digest)
+        contents, _, _ = _verified(folder, digest, self._keys)
+        if METRICS not in contents:
+            return {}
+        functions: dict[str, Callable[..., Any]] = _unpickle(contents[METRICS], folder, "a metric")
+        return functions
 
     def check(self, digest: str) -> tuple[Path, Manifest]:
         """Return a bundle's folder and manifest after checking what ``load`` does; nothing is unpickled.
@@ -217,21 +236,19 @@ def signed_text(digest: str) -> bytes:
     return f"jupyter-mlops bundle {digest}\n".encode()
 
 
-def pickle_model(model: Any, *, root: Path | None = None) -> bytes:
-    """Pickle a model with the code of ``__main__`` and of modules under ``root`` by value.
+def pickle_model(model: Any, *, root: Path | None = None, what: str = "the model") -> bytes:
+    """Pickle a model, or ``what`` else, with the code of ``__main__`` and of modules under ``root`` by value.
 
     Raises:
         DataError: when some part of it can't be pickled.
     """
-    import cloudpickle
-
     with by_value(local_modules(root) if root is not None else []):
         try:
-            return bytes(cloudpickle.dumps(model, protocol=5))
+            return tensors.dumps(model)
         # What a user's object raises while it is pickled can be anything.
         except Exception as error:
             raise DataError(
-                f"the model can't be pickled: {type(error).__name__}: {error}",
+                f"{what} can't be pickled: {type(error).__name__}: {error}",
                 hint="keep open files, connections, locks and generators out of it",
             ) from error
 
@@ -346,10 +363,10 @@ def _changed(path: Path) -> IntegrityError:
     return IntegrityError(f"{path} is not what was logged", hint="log the model again, or restore the file")
 
 
-def _unpickle(data: bytes, folder: Path) -> Any:
+def _unpickle(data: bytes, folder: Path, what: str = "the model") -> Any:
     try:
         return pickle.load(io.BytesIO(data))  # noqa: S301 - the project's own bundle, checked against its digest
     except ModuleNotFoundError as error:
         raise DataError(
-            f"the model in {folder} needs the module {error.name!r}", hint=f"install {error.name}"
+            f"{what} in {folder} needs the module {error.name!r}", hint=f"install {error.name}"
         ) from error

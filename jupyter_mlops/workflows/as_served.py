@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 BATCHES = (1, 64, 1024)
 # One client's calls for latency; so many clients at a time for throughput.
-CALLS, FEWEST, SECONDS = 1_000, 20, 4.0
+CALLS, FEWEST, SECONDS = 1_000, 20, 3.0
 CLIENTS = 16
 THROUGHPUT_SECONDS = 1.0
 WARM_UP_CALLS, WARM_UP_SECONDS = 50, 1.0

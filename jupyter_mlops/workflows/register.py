@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from jupyter_mlops.errors import DataError
 from jupyter_mlops.records.base import canonical_json
@@ -18,7 +20,7 @@ from jupyter_mlops.workflows.acting import acting
 from jupyter_mlops.workflows.record import figures, project
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import pandas as pd
 
@@ -36,6 +38,7 @@ class _Prepared:
     manifest: Manifest
     table: pd.DataFrame | None
     test: dict[str, Any]
+    metrics: bytes = b""
 
 
 def log_model(
@@ -45,7 +48,7 @@ def log_model(
     example: Any = None,
     test: tuple[Any, Any] | None = None,
     sensitive: Any = None,
-    metrics: Mapping[str, float] | None = None,
+    metrics: Mapping[str, float | Callable[..., Any]] | None = None,
 ) -> ModelVersion:
     """Register a model: bundle first, then version and alias ``challenger`` on record in one step.
 
@@ -58,14 +61,17 @@ def log_model(
         DeniedError: when a rule says no.
     """
     check_name("model", name)
-    given = figures(metrics or {})
+    functions = {key: value for key, value in (metrics or {}).items() if callable(value)}
+    given = figures({key: value for key, value in (metrics or {}).items() if key not in functions})
     settings, session = project()
     prepared = _prepare(model, name, settings, example, test, sensitive)
+    if functions:
+        prepared = _with_metrics(prepared, functions, settings)
     with acting(settings, "model.log", f"model/{name}") as act:
         store = open_store(settings)
         made = {"metrics": given, **_circumstances(store, session, given)}
         judged_on = _keep_test_rows(store, name, prepared)
-        bundle = store.bundles.write_pickled(prepared.data, prepared.manifest)
+        bundle = store.bundles.write_pickled(prepared.data, prepared.manifest, prepared.metrics)
         version = _register(store, session, prepared, bundle, judged_on, made)
         act.note(subject=str(version.ref), bundle=bundle)
     session.models.append(NamedVersion(name=name, version=version.version))
@@ -79,6 +85,7 @@ def log_model(
 
 def _prepare(model: Any, name: str, settings: Settings, example: Any, test: Any, sensitive: Any) -> _Prepared:
     from jupyter_mlops.registry import contents, signatures
+    from jupyter_mlops.store import networks
     from jupyter_mlops.store.bundles import pickle_model
 
     if test is not None and not (isinstance(test, tuple) and len(test) == 2):  # noqa: PLR2004 - a pair
@@ -92,6 +99,7 @@ def _prepare(model: Any, name: str, settings: Settings, example: Any, test: Any,
         )
     if sensitive is not None and test is None:
         raise DataError("sensitive attributes belong to test rows", hint="pass test=(X, y) too")
+    model, example, test = networks.taken(model, example, test)
     rows = signatures.example_rows(example)
     data = pickle_model(model, root=settings.root)
     needed = ("pandas",) if hasattr(rows, "columns") else ()
@@ -107,6 +115,30 @@ def _prepare(model: Any, name: str, settings: Settings, example: Any, test: Any,
         requirements=requirements,
     )
     return _Prepared(data=data, model=model, manifest=manifest, table=table, test=parts)
+
+
+def _with_metrics(
+    prepared: _Prepared, functions: dict[str, Callable[..., Any]], settings: Settings
+) -> _Prepared:
+    """Add the functions that this version is measured by; they travel in its bundle.
+
+    Raises:
+        DataError: when one of them can't be a metric, or there are no rows to measure on.
+    """
+    from jupyter_mlops.evaluation import own_metrics
+    from jupyter_mlops.store.bundles import pickle_model
+
+    for name, function in functions.items():
+        own_metrics.check(name, function)
+    if prepared.table is None:
+        raise DataError(
+            f"metric {next(iter(functions))!r} has no rows to be measured on", hint="pass test=(X, y) too"
+        )
+    return replace(
+        prepared,
+        manifest=msgspec.structs.replace(prepared.manifest, own_metrics=tuple(functions)),
+        metrics=pickle_model(functions, root=settings.root, what=f"metric {', '.join(functions)}"),
+    )
 
 
 def _test_table(rows: Any, test: Any, sensitive: Any) -> tuple[Any, dict[str, Any], Any]:
@@ -161,7 +193,7 @@ def _register(
     with turn(store.settings, standing.TURN):
         # The same bundle may have belonged to a version that was taken away just now.
         if not store.bundles.whole(bundle):
-            store.bundles.write_pickled(prepared.data, prepared.manifest)
+            store.bundles.write_pickled(prepared.data, prepared.manifest, prepared.metrics)
         moment = stamp.now()
         version = ModelVersion(
             name=name,
