@@ -46,6 +46,9 @@ _POWER = options.number(" that is not between 0 and 1", lambda power: 0 < power 
 _LEVEL = {"level": options.between(0, 1)}
 _LISTS = {"query": options.text("the column that says which rows make one list"), "k": options.whole()}
 
+# What may be done to the rows first.
+_HARM = {"noise": options.positive(), "missing": options.between(0, 1)}
+
 _LABEL: dict[str, dict[str, Option]] = {
     "accuracy": {},
     "balanced_accuracy": {"adjusted": options.flag()},
@@ -151,7 +154,9 @@ _LOWER = frozenset(
 
 def _entries(family: Family, table: Mapping[str, Mapping[str, Option]]) -> dict[str, Entry]:
     slices = (WORST_SLICE, WORST_FOUND_SLICE)
-    return {name: Entry(family, keywords, name in _LOWER, slices) for name, keywords in table.items()}
+    return {
+        name: Entry(family, {**keywords, **_HARM}, name in _LOWER, slices) for name, keywords in table.items()
+    }
 
 
 def _lists(table: Mapping[str, Mapping[str, Option]]) -> dict[str, Entry]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jupyter_mlops.evaluation.groups import groups_of
+from jupyter_mlops.evaluation.label_metrics import code_of
 from jupyter_mlops.evaluation.plan import Sums, sums_plan
 from jupyter_mlops.evaluation.rows import NotMeasurableError, encode
 from jupyter_mlops.stats import fairness
@@ -74,11 +75,7 @@ def positives(metric: Metric, rows: TestRows, predictions: Predictions) -> tuple
     classes, (truth, predicted) = encode(rows.truth, predictions.labels, known=predictions.classes)
     wanted: Any = metric.keyword("pos_label")
     if wanted is not None:
-        place = [i for i, name in enumerate(classes) if str(name) == str(wanted)]
-        if not place:
-            there = ", ".join(map(str, classes))
-            raise NotMeasurableError(f"there is no class {wanted!r}; the classes are {there}")
-        code = place[0]
+        code = code_of(wanted, classes)
     elif len(classes) > 2:  # noqa: PLR2004 - the second of two counts
         raise NotMeasurableError(
             f"the model has {len(classes)} classes; name the one that counts, as in "

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from jupyter_mlops.evaluation.conditions import Condition, Metric
+    from jupyter_mlops.evaluation.robustness import Again
 
 NO_ROWS = "there are no test rows; pass test=(X, y) to mlops.log_model"
 
@@ -29,13 +30,15 @@ NO_ROWS = "there are no test rows; pass test=(X, y) to mlops.log_model"
 class Subject:
     """Hold one model version under test: its answers, or the reason why there are none.
 
-    ``system`` measures its figures as a running system; it is called only where a condition asks for one.
+    ``system`` measures its figures as a running system; it is called only where a condition asks for one. ``again`` asks
+    it for the rows with a harm done to them.
     """
 
     predictions: Predictions | None = None
     problem: str = ""
     logged: Mapping[str, float] = field(default_factory=dict)
     system: Probe | None = None
+    again: Again | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,7 @@ def _figure(metric: Metric, rows: TestRows | None, subject: Subject, *, with_int
         raise NotMeasurableError(NO_ROWS)
     if subject.predictions is None:
         raise NotMeasurableError(subject.problem)
-    plan = plan_of(metric, rows, subject.predictions)
+    plan = plan_of(metric, rows, subject.predictions, subject.again)
     if with_interval and plan.interval is None:
         found = _estimate(plan)
         return _Figure(_defined(found.value, metric), found.interval, plan.note, plan)

@@ -12,6 +12,7 @@ from jupyter_mlops.evaluation.group_means import means_plan
 from jupyter_mlops.evaluation.groups import groups_of
 from jupyter_mlops.evaluation.plan import Plan, extreme_plan, merge_rows, restricted
 from jupyter_mlops.evaluation.quality import quality_plan
+from jupyter_mlops.evaluation.robustness import Again, harm_of, harmed_plan
 from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows
 from jupyter_mlops.evaluation.slices import found_plan
 from jupyter_mlops.stats.fairness import CRITERIA
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from jupyter_mlops.evaluation.conditions import Metric
 
 
-def plan_of(metric: Metric, rows: TestRows, predictions: Predictions) -> Plan:
-    """Plan one metric of a model's predictions.
+def plan_of(metric: Metric, rows: TestRows, predictions: Predictions, again: Again | None = None) -> Plan:
+    """Plan one metric of a model's predictions; ``again`` asks the model for these rows with a harm done to them.
 
     Raises:
         NotMeasurableError: when these rows and this model don't give the figure.
@@ -29,7 +30,9 @@ def plan_of(metric: Metric, rows: TestRows, predictions: Predictions) -> Plan:
     if metric.name in names.FAIRNESS:
         by_rates = metric.name in CRITERIA
         return (rates_plan if by_rates else means_plan)(metric, rows, predictions)
-    plan = quality_plan(metric.name, rows, predictions)
+    if any(harm_of(metric)):
+        return harmed_plan(metric, lambda bare, answers: plan_of(bare, rows, answers), predictions, again)
+    plan = quality_plan(metric.name, rows, predictions, dict(metric.keywords))
     lower_is_better = metric.name in names.LOWER_IS_BETTER
     if metric.part == names.WORST_FOUND_SLICE:
         return found_plan(plan, rows, lower_is_better=lower_is_better)

@@ -29,6 +29,8 @@ FAIRNESS = _family("fairness")
 GPU = _family("gpu")
 SYSTEM = _family("system")
 
+# Figures that are of class scores, not of predicted classes alone.
+OF_SCORES = SCORES | RANKING | frozenset({"calibration_gap"})
 QUALITY = LABELS | SCORES | REGRESSION | FORECASTS | RANKING
 KNOWN = frozenset(CATALOGUE)
 LOWER_IS_BETTER = frozenset(name for name, entry in CATALOGUE.items() if entry.lower)

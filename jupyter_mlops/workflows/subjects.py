@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.errors import MlopsError
@@ -76,6 +77,7 @@ class Bench:
 def of(bench: Bench, model: ModelVersion, bundle: Bundle) -> Subject:
     """Ask a version for the test rows, once, and only for what the conditions need."""
     from jupyter_mlops.evaluation.measure import Subject
+    from jupyter_mlops.evaluation.robustness import harmed
     from jupyter_mlops.evaluation.rows import NotMeasurableError, predict
     from jupyter_mlops.workflows.system import SystemProbe
 
@@ -85,19 +87,25 @@ def of(bench: Bench, model: ModelVersion, bundle: Bundle) -> Subject:
     try:
         features = features_of(bench.frame, bundle, bench.test)
         served = _served(bench, model, features)
-        answers = predict(
+        ask = partial(
+            predict,
             bundle.model,
-            features,
             classification=bundle.manifest.task != "regression",
-            with_scores=bool(bench.asked & (names.SCORES | names.RANKING)),
+            with_scores=bool(bench.asked & names.OF_SCORES),
             with_spread=bool(bench.asked & names.FORECASTS),
         )
+        answers = ask(features)
     except NotMeasurableError as error:
         problem = str(error)
         return Subject(
             problem=problem, logged=model.metrics, system=SystemProbe(folder, bundle, None, problem)
         )
-    return Subject(predictions=answers, logged=model.metrics, system=SystemProbe(folder, bundle, served))
+    return Subject(
+        predictions=answers,
+        logged=model.metrics,
+        system=SystemProbe(folder, bundle, served),
+        again=cache(lambda harm, place: ask(harmed(features, harm, place))),
+    )
 
 
 def of_champion(bench: Bench, champion: ModelVersion) -> Subject:

@@ -76,7 +76,7 @@ def test_what_parses(
             'f1(average="makro") >= 0.5',
             "f1(average='makro'): it must be one of binary, macro, micro, weighted",
         ),
-        ('accuracy(average="macro") >= 0.5', "accuracy has no keyword 'average'; accuracy takes none"),
+        ('accuracy(average="macro") >= 0.5', "accuracy has no keyword 'average'; there are: missing, noise"),
         ("top_k_accuracy(k=0) >= 0.5", "it must be a whole number of at least 1"),
         ("top_k_accuracy(k=True) >= 0.5", "it must be a whole number of at least 1"),
         ("mean_pinball_loss(alpha=1.5) <= 3", "it must be a number between 0 and 1"),
