@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from jupyter_mlops.records.model import ModelVersion
@@ -33,6 +33,7 @@ def dataset(
 
     Raises:
         DataError: when the source is missing or can't be read.
+        BlockedError: when it isn't what a notebook expects of it (``%%mlops expect``); the version is kept.
     """
     from jupyter_mlops.workflows import record
 
@@ -46,7 +47,7 @@ def log_model(
     example: Any = None,
     test: tuple[Any, Any] | None = None,
     sensitive: Any = None,
-    metrics: Mapping[str, float] | None = None,
+    metrics: Mapping[str, float | Callable[..., Any]] | None = None,
 ) -> ModelVersion:
     """Register ``model`` as a new version of ``name``, with the data, code and environment behind it.
 
@@ -56,7 +57,9 @@ def log_model(
         example: a few input rows (DataFrame or array); they give the signature.
         test: ``(X, y)``, the rows that evaluation gates judge this version on.
         sensitive: protected attributes of the test rows, a column each, for fairness conditions.
-        metrics: figures to keep with the version.
+        metrics: figures to keep with the version; a function is a metric of yours, which gates may name and which is
+            measured on the test rows. Its parameters' names say what it gets: ``y_true``, ``y_pred``, ``y_score``,
+            ``y_prob``, ``sample_weight``, ``X``, ``sensitive_features``.
 
     Raises:
         DataError: when the model can't be pickled or predicts nothing for the example.

@@ -43,6 +43,7 @@ class Manifest(Value, frozen=True, kw_only=True):
     """List what a bundle holds; ``files`` maps each file's name in the bundle to its SHA-256.
 
     ``signed_by`` is the fingerprint of the key whose signature lies beside it; empty before there were signatures.
+    ``own_metrics`` are the names of the functions that the model is measured by, beside it in the bundle.
     """
 
     schema_version: int = 1
@@ -53,6 +54,7 @@ class Manifest(Value, frozen=True, kw_only=True):
     requirements: tuple[str, ...] = ()
     files: dict[str, str] = msgspec.field(default_factory=dict)
     signed_by: str = ""
+    own_metrics: tuple[str, ...] = ()
 
 
 class ModelVersion(Record, frozen=True, kw_only=True):
