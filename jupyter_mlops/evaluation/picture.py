@@ -25,10 +25,12 @@ _SHAPES = {
     "failed": '<rect x="1" y="1" width="14" height="14" rx="3"/><path d="M5.2 5.2l5.6 5.6M10.8 5.2l-5.6 5.6"/>',
     "not evaluated": '<path class="hollow" d="M8 1.2l6.8 6.8L8 14.8 1.2 8z"/><path class="hollow" d="M8 4.8v3.6M8 10.9v.2"/>',
 }
+# Its words are the style's: where a page takes the style away the drawings are gone too.
 _KEY = (
-    '<svg width="18" height="12"><line class="interval" x1="2" x2="16" y1="6" y2="6"/><circle class="figure" cx="9" cy="6" r="3.5"/></svg>'
-    'figure and 95% interval<svg width="8" height="12"><line class="mark" x1="4" x2="4" y1="0" y2="12"/></svg>threshold'
-    '<svg width="16" height="12"><rect class="holds" width="16" height="12"/></svg>the condition holds here'
+    '<p class="key" aria-hidden="true"><span><svg width="18" height="12"><line class="interval" x1="2" x2="16" y1="6" y2="6"/>'
+    '<circle class="figure" cx="9" cy="6" r="3.5"/></svg></span>'
+    '<span><svg width="4" height="12"><line class="mark" x1="2" x2="2" y1="0" y2="12"/></svg></span>'
+    '<span><svg width="16" height="12"><rect class="holds" width="16" height="12"/></svg></span></p>'
 )
 
 
@@ -42,9 +44,7 @@ def html(evaluation: Evaluation, champion: Evaluation | None = None) -> str:
     rows = "".join(_row(each) for each in shown.conditions)
     lines = "".join(f"<li>{escape(note)}</li>" for note in shown.notes)
     notes = f'<ul class="notes">{lines}</ul>' if lines else ""
-    key = (
-        f'<p class="key" aria-hidden="true">{_KEY}</p>' if any(each.bar for each in shown.conditions) else ""
-    )
+    key = _KEY if any(each.bar for each in shown.conditions) else ""
     return (
         f'<div class="mlops-gate"><style>{STYLE}</style><div class="inside">{_head(shown)}'
         '<table class="conditions"><thead><tr><th scope="col">condition</th><th scope="col" class="number">figure</th>'
@@ -81,22 +81,23 @@ def text(evaluation: Evaluation) -> str:
 def _head(shown: GateView) -> str:
     kind = "passed" if shown.passed else "failed"
     return (
-        f'<div class="verdict {kind}"><span class="badge">{_shape(kind)}{shown.title}</span>'
-        f'<span><b>{escape(shown.model)}</b> version {shown.version}</span><span class="count">{shown.count}</span></div>'
+        f'<div class="verdict {kind}"><span class="badge">{_shape(kind)}{shown.title}</span> '
+        f'<span><b>{escape(shown.model)}</b> version {shown.version}</span> <span class="count">({shown.count})</span></div>'
         f'<p class="soft context">{escape(shown.context)}</p>'
     )
 
 
 def _row(each: ConditionView) -> str:
-    optional = '<span class="chip">optional</span>' if each.optional else ""
+    optional = ' <span class="chip">optional</span>' if each.optional else ""
     reason = f'<div class="soft">{escape(each.reason)}</div>' if each.reason else ""
     figure = f"<b>{each.figure}</b>" if each.figure else '<span class="soft">not measured</span>'
     threshold = f'<div class="soft">{escape(each.threshold)}</div>' if each.threshold else ""
     words = "".join(f'<div class="soft">{escape(line)}</div>' for line in (each.interval, each.test) if line)
+    title = _title(each.bar)
     interval_ = (_bar(each.bar, 30) if each.bar else "") + (words or '<span class="soft">no interval</span>')
     return (
         f'<tr class="{each.status.replace(" ", "-")}"><td class="what"><code>{escape(each.text)}</code>{optional}{reason}</td>'
-        f'<td class="number">{figure}{threshold}</td><td class="picture">{interval_}</td>'
+        f'<td class="number">{figure}{threshold}</td><td class="picture"{title}>{interval_}</td>'
         f'<td class="status">{_shape(each.status)}{each.status}</td></tr>'
     )
 
@@ -106,7 +107,7 @@ def _section(section: Section) -> str:
     summary = f'<span class="soft">{escape(section.summary)}</span>' if section.summary else ""
     opened = ' open="open"' if section.opened else ""
     return (
-        f"<details{opened}><summary><b>{escape(section.title)}</b>{summary}</summary>"
+        f"<details{opened}><summary><b>{escape(section.title)}</b> {summary}</summary>"
         f'<div class="charts">{charts}</div></details>'
     )
 
@@ -126,23 +127,26 @@ def _chart(chart: Chart) -> str:
 
 def _point(point: Point) -> str:
     rows = f'<span class="soft"> {point.rows} rows</span>' if point.rows else ""
-    tag = f'<span class="chip">{escape(point.tag)}</span>' if point.tag else ""
+    tag = f' <span class="chip">{escape(point.tag)}</span>' if point.tag else ""
     picture = _bar(point.bar, 18) if point.bar else ""
     interval_ = f'<div class="soft">{escape(point.interval)}</div>' if point.interval else ""
     kind = ' class="worst"' if point.tag == WORST else ""
     return (
-        f'<tr{kind}><th scope="row">{escape(point.label)}{tag}{rows}</th><td class="picture">{picture}</td>'
+        f'<tr{kind}><th scope="row">{escape(point.label)}{tag}{rows}</th><td class="picture"{_title(point.bar)}>{picture}</td>'
         f'<td class="number"><b>{point.figure}</b>{interval_}</td></tr>'
     )
+
+
+def _title(bar: Bar | None) -> str:
+    """Say a bar's words to whoever points at it."""
+    return f' title="{escape(bar.words)}"' if bar else ""
 
 
 def _bar(bar: Bar, height: int) -> str:
     """Draw a figure on its axis; places are in percent, so that the picture takes the width that there is."""
     middle = height / 2
     words = escape(bar.words)
-    parts = [
-        f'<svg class="bar" width="100%" height="{height}" role="img" aria-label="{words}"><title>{words}</title>'
-    ]
+    parts = [f'<svg class="bar" width="100%" height="{height}" role="img" aria-label="{words}">']
     if bar.holds:
         low, high = (_percent(end) for end in bar.holds)
         parts.append(

@@ -28,7 +28,7 @@ STYLE = (
 .mlops-gate .soft{color:var(--soft);font-size:12px;font-weight:400;overflow-wrap:anywhere}
 .mlops-gate .chip{margin-left:6px;padding:0 6px;border:1px solid var(--line);border-radius:8px;color:var(--soft);font-size:11px;font-weight:400;white-space:nowrap}
 .mlops-gate.mlops-gate table{table-layout:fixed;border-collapse:collapse;border:0;width:100%;margin:0;font:inherit;color:inherit}
-.mlops-gate.mlops-gate tr{background:none}
+.mlops-gate.mlops-gate.mlops-gate tr:nth-child(n){background:none}
 .mlops-gate.mlops-gate :is(th,td){border:0;padding:7px 8px;text-align:left;vertical-align:top;background:none;white-space:normal;max-width:none}
 .mlops-gate.mlops-gate .conditions tr{border-bottom:1px solid var(--line)}
 .mlops-gate.mlops-gate .conditions tr>:first-child{padding-left:0}.mlops-gate.mlops-gate .conditions tr>:last-child{padding-right:0}
@@ -36,7 +36,7 @@ STYLE = (
 .mlops-gate .conditions th:nth-child(2){width:84px}.mlops-gate .conditions th:nth-child(3){width:31%}
 .mlops-gate .conditions th:nth-child(4){width:126px}
 .mlops-gate.mlops-gate .number{text-align:right;font-variant-numeric:tabular-nums}
-.mlops-gate.mlops-gate code{font:12px/1.45 var(--jp-code-font-family,ui-monospace,Menlo,monospace);background:none;color:inherit;padding:0;overflow-wrap:anywhere}
+.mlops-gate.mlops-gate.mlops-gate code{font:12px/1.45 var(--jp-code-font-family,ui-monospace,Menlo,monospace);background:none;color:inherit;padding:0;overflow-wrap:anywhere}
 .mlops-gate.mlops-gate .status{color:var(--tone);font-weight:600;white-space:nowrap}
 .mlops-gate .status .shape{margin-right:5px;vertical-align:-2px}
 .mlops-gate .shape :is(circle,rect){fill:var(--tone)}
@@ -49,8 +49,11 @@ STYLE = (
 .mlops-gate .mark{stroke:currentColor;stroke-width:1.6;stroke-dasharray:3 2}
 .mlops-gate .interval{stroke:var(--tone,var(--soft));stroke-width:3;opacity:.6}.mlops-gate .end{stroke:var(--tone,var(--soft));stroke-width:1.6}
 .mlops-gate circle.figure{fill:var(--tone,currentColor);stroke:var(--jp-layout-color0,var(--back));stroke-width:1.4}
-.mlops-gate.mlops-gate .key{display:flex;flex-wrap:wrap;align-items:center;gap:2px 6px;margin:7px 0 8px;color:var(--soft);font-size:11px}
-.mlops-gate .key svg:not(:first-child){margin-left:10px}
+.mlops-gate.mlops-gate .key{display:flex;flex-wrap:wrap;gap:2px 16px;margin:7px 0 8px;color:var(--soft);font-size:11px}
+.mlops-gate .key span{display:inline-flex;align-items:center;gap:6px}
+.mlops-gate .key span::after{content:"figure and 95% interval"}
+.mlops-gate .key span:nth-child(2)::after{content:"threshold"}
+.mlops-gate .key span:nth-child(3)::after{content:"where the condition holds"}
 .mlops-gate details{border-bottom:1px solid var(--line);margin:0}
 .mlops-gate summary{display:flex;align-items:baseline;gap:8px;padding:7px 0;cursor:pointer;list-style:none}
 .mlops-gate summary::-webkit-details-marker{display:none}

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # The columns that matter; the rest is in the record.
 _COLUMNS = 10
 _DIGITS = 12
+_THOUSANDTH = 0.001
 
 
 class DataStanding(Value, frozen=True, kw_only=True):
@@ -115,11 +116,12 @@ def _figure(one: Importance, *, by_loss: bool) -> tuple[float | None, tuple[floa
 
 
 def _point(one: Importance, value: float, ci: tuple[float, float] | None, axis: axes.Axis | None) -> Point:
-    ends = f"{number(ci[0])} to {number(ci[1])}" if ci else ""
-    words = f"{one.feature}: {number(value)}" + (f", 95% interval {ends}" if ends else "")
+    write = axes.share if _THOUSANDTH <= abs(value) < 1 else number
+    ends = f"{write(ci[0])} to {write(ci[1])}" if ci else ""
+    words = f"{one.feature}: {write(value)}" + (f", 95% interval {ends}" if ends else "")
     return Point(
         label=one.feature,
-        figure=number(value),
+        figure=write(value),
         interval=ends,
         tag="protected" if one.protected else "",
         bar=None if axis is None else axis.bar(value, ci, zero=0.0, base=0.0, words=words),

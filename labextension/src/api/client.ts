@@ -5,6 +5,7 @@ import type {
   Alias,
   ApiProblem,
   Approval,
+  Closeup,
   GraphDocument,
   NotebookContent,
   ProjectDocument,
@@ -26,6 +27,11 @@ export interface VersionsApi {
   promote(path: string, model: string, alias: Alias, override?: string): Promise<void>;
   rollBack(path: string, name: string, alias: Alias, reason: string): Promise<void>;
   judge(path: string, model: string, verdict: Approval['verdict'], reason: string): Promise<void>;
+  closeup(path: string, model: string): Promise<Closeup>;
+  /** Hold a model's live traffic against what it was judged on; return what the report says in a sentence. */
+  compareTraffic(path: string, name: string): Promise<string>;
+  /** A drift report's page. */
+  report(path: string, reportId: string): Promise<string>;
 }
 
 /** An answer that says no, in words. */
@@ -84,6 +90,21 @@ export class RestApi implements Api, VersionsApi {
     reason: string
   ): Promise<void> {
     await this.ask('approvals', 'POST', { path, model, verdict, reason });
+  }
+
+  async closeup(path: string, model: string): Promise<Closeup> {
+    const query = `path=${encodeURIComponent(path)}&model=${encodeURIComponent(model)}`;
+    return this.ask<Closeup>(`version?${query}`, 'GET');
+  }
+
+  async compareTraffic(path: string, name: string): Promise<string> {
+    const answer = await this.ask<{ summary: string }>('drift-reports', 'POST', { path, model: name });
+    return answer.summary;
+  }
+
+  async report(path: string, reportId: string): Promise<string> {
+    const url = `drift-reports/${encodeURIComponent(reportId)}?path=${encodeURIComponent(path)}`;
+    return (await this.ask<{ html: string }>(url, 'GET')).html;
   }
 
   private runUrl(path: string, runId: string): string {

@@ -79,24 +79,78 @@ export interface NamedVersion {
   version: string | number;
 }
 
-export interface ConditionResult {
-  text: string;
-  status: 'passed' | 'failed' | 'not evaluated';
-  value?: number | null;
-  threshold?: number | null;
-  ci?: [number, number] | null;
-  difference?: number | null;
-  p_value?: number | null;
-  reason?: string;
-  optional?: boolean;
+/** Where a figure stands on its axis: all places are shares of the picture's width. */
+export interface Bar {
+  at: number;
+  ends: [number, number] | null;
+  /** What the figure is held against. */
+  mark: number | null;
+  /** No difference. */
+  zero: number | null;
+  /** The stretch on which the condition holds. */
+  holds: [number, number] | null;
+  /** Where the figure is drawn from, where it is an amount. */
+  base: number | null;
+  /** The same for a screen reader. */
+  words: string;
 }
 
+export interface ConditionView {
+  text: string;
+  status: 'passed' | 'failed' | 'not evaluated';
+  optional: boolean;
+  figure: string;
+  threshold: string;
+  interval: string;
+  test: string;
+  reason: string;
+  bar: Bar | null;
+}
+
+export interface Point {
+  label: string;
+  figure: string;
+  interval: string;
+  rows: string;
+  tag: string;
+  bar: Bar | null;
+}
+
+export interface Chart {
+  title: string;
+  points: Point[];
+  /** Both ends of the axis in words; empty where each point has its own. */
+  ends: string[];
+  note: string;
+}
+
+/** Charts that belong together, folded in unless they are to be seen. */
+export interface Section {
+  title: string;
+  summary: string;
+  charts: Chart[];
+  opened: boolean;
+}
+
+/** What the picture of a gate shows, worded and measured out by the server. */
+export interface GateView {
+  model: string;
+  version: number;
+  passed: boolean;
+  title: string;
+  count: string;
+  context: string;
+  conditions: ConditionView[];
+  sections: Section[];
+  notes: string[];
+}
+
+/** A gate of a run; of older runs in a list there is no view. */
 export interface Evaluation {
   model: string;
   version: number;
   passed: boolean;
-  conditions: ConditionResult[];
-  champion?: number | null;
+  view?: GateView;
 }
 
 export interface Run {
@@ -136,6 +190,57 @@ export interface ModelView {
   actions: Action[];
 }
 
+/** A version that somebody looks at. */
+export interface Closeup {
+  model: string;
+  version: number;
+  gates: GateView[];
+  /** What the notebook logged. */
+  logged: Record<string, number | null>;
+  importance: Section | null;
+  data: DataStanding[];
+}
+
+/** Whether a dataset version behind a model is as expected; null where nothing is expected of it. */
+export interface DataStanding {
+  name: string;
+  version: string;
+  use: string;
+  passed: boolean | null;
+  verdict: string;
+  failures: string[];
+}
+
+export interface ColumnGlance {
+  name: string;
+  verdict: string;
+  tone: 'drifted' | 'small-change' | 'same' | 'unknown';
+  effect: string;
+  /** The effect as a share of what is by custom a large one. */
+  share: number;
+  p_value: string;
+}
+
+export interface ReportGlance {
+  report_id: string;
+  created_at: string;
+  author: string;
+  drifted: boolean;
+  title: string;
+  summary: string;
+  /** The worst ones. */
+  columns: ColumnGlance[];
+  /** How many more were compared. */
+  rest: number;
+}
+
+/** A model that was served; what its traffic is held against is empty where there is nothing. */
+export interface Traffic {
+  model: string;
+  requests: number;
+  reference: string;
+}
+
 export type Action = 'promote' | 'roll back' | 'approve' | 'reject';
 
 export interface Approval {
@@ -160,6 +265,9 @@ export interface ProjectDocument {
   /** Who the server takes this person for. */
   user: string;
   models: ModelView[];
+  /** The newest drift reports first. */
+  drift: ReportGlance[];
+  traffic: Traffic[];
   /** The newest events first. */
   audit: AuditEvent[];
 }

@@ -2,15 +2,10 @@ import type { JSX } from 'react';
 
 import type { Evaluation, Run, StageRun } from '../api/types';
 import { RUN_WORDS, STATUS_WORDS, duration, figure, place } from '../model/words';
+import { GatePicture, Verdict } from './GatePicture';
 import type { GoTo } from './Problems';
 import { PlaceLink, Problem } from './Problems';
 import { StatusIcon } from './icons';
-
-const CONDITION_STATUS = {
-  passed: 'executed',
-  failed: 'failed',
-  'not evaluated': 'skipped'
-} as const;
 
 /** The last run: its stages, what failed and where, what came out of it. */
 export function LastRun({ run, goTo }: { run: Run; goTo: GoTo }): JSX.Element {
@@ -127,45 +122,18 @@ function Versions({ run }: { run: Run }): JSX.Element | null {
 }
 
 function GateResult({ gate }: { gate: Evaluation }): JSX.Element {
-  const passed = gate.conditions.filter(each => each.status === 'passed').length;
   return (
     <section className="mlops-Section" aria-label={`Gate for ${gate.model}`}>
       <header>
         <h2>
           Gate {gate.model}/{gate.version}
         </h2>
-        <span className={`mlops-Chip mlops-is-${gate.passed ? 'succeeded' : 'failed'}`}>
-          {gate.passed ? 'Passed' : 'Blocked'}
-        </span>
-        <span className="mlops-When">
-          {passed} of {gate.conditions.length}
-        </span>
+        <Verdict gate={gate} />
+        <span className="mlops-When">{gate.view?.count}</span>
       </header>
-      <ul className="mlops-Conditions">
-        {gate.conditions.map((condition, i) => (
-          <li key={i} data-condition-status={condition.status}>
-            <div className="mlops-Row">
-              <StatusIcon status={CONDITION_STATUS[condition.status]} />
-              <code className="mlops-Row-name">{condition.text}</code>
-              <span className="mlops-Row-status">{condition.status}</span>
-            </div>
-            <p className="mlops-Reason">
-              {measured(condition.value, condition.threshold)}
-              {condition.reason}
-            </p>
-          </li>
-        ))}
-      </ul>
+      {gate.view && <GatePicture gate={gate.view} />}
     </section>
   );
-}
-
-function measured(value?: number | null, threshold?: number | null): string {
-  const parts = [
-    typeof value === 'number' ? `measured ${figure(value)}` : '',
-    typeof threshold === 'number' ? `threshold ${figure(threshold)}` : ''
-  ].filter(Boolean);
-  return parts.length > 0 ? `${parts.join(', ')}. ` : '';
 }
 
 function when(run: Run): string {

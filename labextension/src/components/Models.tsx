@@ -1,12 +1,14 @@
 import type { JSX } from 'react';
 import { useSyncExternalStore } from 'react';
 
-import type { Action, ModelView } from '../api/types';
+import type { Action, Closeup, ModelView } from '../api/types';
 import type { Versions } from '../model/versions';
 import { approvalWords, refOf } from '../model/versions';
 import { count, day, figure } from '../model/words';
 import { AuditLog } from './AuditLog';
+import { Drift } from './Drift';
 import { Problem } from './Problems';
+import { VersionCloseup } from './VersionCloseup';
 import { StatusIcon } from './icons';
 
 const SHOWN = 5;
@@ -17,9 +19,9 @@ const WORDS: Record<Action, string> = {
   reject: 'Reject'
 };
 
-/** The project's model versions with what may be done about them, and the audit log. */
+/** The project's model versions with what may be done about them, its drift reports, and the audit log. */
 export function Models({ versions }: { versions: Versions }): JSX.Element | null {
-  const { project, problem, busy } = useSyncExternalStore(
+  const { project, problem, busy, closeups, comparing, compared } = useSyncExternalStore(
     versions.subscribe,
     versions.getState
   );
@@ -36,9 +38,11 @@ export function Models({ versions }: { versions: Versions }): JSX.Element | null
           name={name}
           models={project.models.filter(model => model.name === name)}
           busy={busy}
+          closeups={closeups}
           versions={versions}
         />
       ))}
+      <Drift project={project} versions={versions} comparing={comparing} compared={compared} />
       {project.audit.length > 0 && <AuditLog events={project.audit} />}
     </>
   );
@@ -48,9 +52,10 @@ function Model(props: {
   name: string;
   models: ModelView[];
   busy: string;
+  closeups: Record<string, Closeup>;
   versions: Versions;
 }): JSX.Element {
-  const { name, models, busy, versions } = props;
+  const { name, models, busy, closeups, versions } = props;
   // Those that serve, and the newest.
   const shown = models.filter((model, i) => i < SHOWN || model.aliases.length > 0);
   return (
@@ -65,6 +70,7 @@ function Model(props: {
             key={model.version}
             model={model}
             busy={busy !== ''}
+            closeup={closeups[refOf(model)]}
             versions={versions}
           />
         ))}
@@ -76,26 +82,33 @@ function Model(props: {
 function Version(props: {
   model: ModelView;
   busy: boolean;
+  closeup: Closeup | undefined;
   versions: Versions;
 }): JSX.Element {
-  const { model, busy, versions } = props;
+  const { model, busy, closeup, versions } = props;
   const ref = refOf(model);
   return (
     <li data-version={ref} aria-label={ref}>
-      <div className="mlops-Row">
-        <GateMark gate={model.gate} />
-        <strong>{model.version}</strong>
-        {model.aliases.map(alias => (
-          <span key={alias} className="mlops-Chip mlops-is-cached">
-            {alias}
-          </span>
-        ))}
-        {model.retired && <span className="mlops-Chip">{model.retired}</span>}
-        <span className="mlops-Row-status mlops-Row-name">{figures(model)}</span>
-        <time className="mlops-Row-time" dateTime={model.created_at} title={`by ${model.author}`}>
-          {day(model.created_at)}
-        </time>
-      </div>
+      <details
+        className="mlops-Version"
+        onToggle={event => void versions.look(model, event.currentTarget.open)}
+      >
+        <summary className="mlops-Row" aria-label={`${ref}, ${gateWords(model.gate)}: show more`}>
+          <GateMark gate={model.gate} />
+          <strong>{model.version}</strong>
+          {model.aliases.map(alias => (
+            <span key={alias} className="mlops-Chip mlops-is-cached">
+              {alias}
+            </span>
+          ))}
+          {model.retired && <span className="mlops-Chip">{model.retired}</span>}
+          <span className="mlops-Row-status mlops-Row-name">{figures(model)}</span>
+          <time className="mlops-Row-time" dateTime={model.created_at} title={`by ${model.author}`}>
+            {day(model.created_at)}
+          </time>
+        </summary>
+        <VersionCloseup closeup={closeup} />
+      </details>
       {model.override && (
         <p className="mlops-Note mlops-is-error">
           <strong>Promoted against its gates</strong>: {model.override}
@@ -122,12 +135,16 @@ function Version(props: {
 
 function GateMark({ gate }: { gate: ModelView['gate'] }): JSX.Element {
   const status = gate === 'passed' ? 'executed' : gate === 'failed' ? 'failed' : 'none';
-  const words = gate ? `its gates ${gate}` : 'no gate was run';
+  const words = gateWords(gate);
   return (
     <span role="img" aria-label={words} title={words}>
       <StatusIcon status={status} />
     </span>
   );
+}
+
+function gateWords(gate: ModelView['gate']): string {
+  return gate ? `its gates ${gate}` : 'no gate was run';
 }
 
 function Approvals({ model }: { model: ModelView }): JSX.Element | null {

@@ -2,7 +2,7 @@ import { beforeEach, expect, test } from 'vitest';
 
 import type { VersionsApi } from '../api/client';
 import { ApiError } from '../api/client';
-import type { ModelView, ProjectDocument } from '../api/types';
+import type { Closeup, ModelView, ProjectDocument, ReportGlance } from '../api/types';
 import type { Ask } from './versions';
 import { BLOCKED, Versions, approvalWords, shortSubject } from './versions';
 
@@ -27,6 +27,26 @@ class FakeServer implements VersionsApi {
 
   judge(_: string, model: string, verdict: string, reason: string): Promise<void> {
     return this._do(`${verdict} ${model} ${reason}`);
+  }
+
+  closeup(_: string, model: string): Promise<Closeup> {
+    const [name = '', version] = model.split('/');
+    return this._do(`closeup ${model}`).then(() => ({
+      model: name,
+      version: Number(version),
+      gates: [],
+      logged: {},
+      importance: null,
+      data: []
+    }));
+  }
+
+  compareTraffic(_: string, name: string): Promise<string> {
+    return this._do(`compare ${name}`).then(() => '2 of 9 columns drifted');
+  }
+
+  report(_: string, id: string): Promise<string> {
+    return this._do(`report ${id}`).then(() => '<p>page</p>');
   }
 
   private _do(what: string): Promise<void> {
@@ -65,16 +85,18 @@ const CHURN: ModelView = {
   override: '',
   actions: ['promote']
 };
-const PROJECT: ProjectDocument = { user: 'ann', models: [CHURN], audit: [] };
+const PROJECT: ProjectDocument = { user: 'ann', models: [CHURN], drift: [], traffic: [], audit: [] };
 
 let server: FakeServer;
 let person: Person;
 let versions: Versions;
+let pages: [string, string][];
 
 beforeEach(async () => {
   server = new FakeServer();
   person = new Person();
-  versions = new Versions(server, person);
+  pages = [];
+  versions = new Versions(server, person, (title, html) => pages.push([title, html]));
   versions.setVisible(true);
   versions.open('a.ipynb');
   await Promise.resolve();
@@ -154,4 +176,41 @@ test('approvals are counted where some are asked for', () => {
   const asked = { ...CHURN, approvals_needed: 2, approvals: [approval] };
   expect(approvalWords(asked)).toBe('1 of 2 approvals');
   expect(approvalWords(CHURN)).toBe('');
+});
+
+test('a version is asked for when somebody looks at it, and again when the project changes', async () => {
+  await versions.look(CHURN, true);
+  await versions.look(CHURN, true);
+  expect(server.asked).toEqual(['closeup churn/3']);
+  expect(versions.getState().closeups['churn/3']).toMatchObject({ version: 3 });
+  await versions.refresh();
+  expect(server.asked.filter(each => each === 'closeup churn/3')).toHaveLength(2);
+  await versions.look(CHURN, false);
+  await versions.refresh();
+  expect(server.asked.filter(each => each === 'closeup churn/3')).toHaveLength(2);
+});
+
+test('a version that cannot be read is said to be so, and asked for anew', async () => {
+  server.refusals = [new ApiError('no such version')];
+  await versions.look(CHURN, true);
+  expect(versions.getState().problem?.message).toBe('no such version');
+  await versions.look(CHURN, true);
+  expect(versions.getState().closeups['churn/3']).toBeDefined();
+});
+
+test('traffic is compared once at a time, and what came of it is said', async () => {
+  const done = versions.compareTraffic('churn');
+  expect(versions.getState().comparing).toBe('churn');
+  await done;
+  expect(versions.getState()).toMatchObject({ comparing: '', compared: '2 of 9 columns drifted' });
+  expect(server.asked).toEqual(['compare churn', 'project a.ipynb']);
+  server.refusals = [new ApiError('churn was never served')];
+  await versions.compareTraffic('churn');
+  expect(versions.getState()).toMatchObject({ comparing: '', problem: { message: 'churn was never served' } });
+});
+
+test('a report opens in a page of its own', async () => {
+  const report = { report_id: 'r1', title: 'live:churn against people' } as ReportGlance;
+  await versions.openReport(report);
+  expect(pages).toEqual([['Drift: live:churn against people', '<p>page</p>']]);
 });

@@ -1,7 +1,15 @@
-/** The project's model versions: read them, and act on one; what the server says no to is told, and asked about. */
+/** The project's model versions and drift: read them, and act on one; what the server says no to is told, and asked about. */
 
 import type { VersionsApi } from '../api/client';
-import type { Alias, ApiProblem, Approval, ModelView, ProjectDocument } from '../api/types';
+import type {
+  Alias,
+  ApiProblem,
+  Approval,
+  Closeup,
+  ModelView,
+  ProjectDocument,
+  ReportGlance
+} from '../api/types';
 import { toProblem } from './problem';
 
 /** The code of an answer that a gate, or a missing approval, stands behind: somebody may override that. */
@@ -12,6 +20,12 @@ export interface VersionsState {
   problem: ApiProblem | null;
   /** `name/version` that an answer is awaited for; empty where none is. */
   busy: string;
+  /** The versions that somebody looks at, by `name/version`. */
+  closeups: Record<string, Closeup>;
+  /** The model whose traffic is being compared; empty where none is. */
+  comparing: string;
+  /** What a comparison found, for whoever hears the panel. */
+  compared: string;
 }
 
 /** How a person is asked; undefined where they changed their mind. */
@@ -20,18 +34,29 @@ export interface Ask {
   reason(title: string, label: string, button: string): Promise<string | undefined>;
 }
 
+/** Show a page of its own beside the notebook. */
+export type ShowPage = (title: string, html: string) => void;
+
 /** What is known of the panel: its notebook, and the run that it shows. */
 interface Followed {
   getState(): { notebook: { path: string } | null; run: { status: string } | null };
   subscribe(listener: () => void): () => void;
 }
 
-const EMPTY: VersionsState = { project: null, problem: null, busy: '' };
+const EMPTY: VersionsState = {
+  project: null,
+  problem: null,
+  busy: '',
+  closeups: {},
+  comparing: '',
+  compared: ''
+};
 
 export class Versions {
   constructor(
     private readonly api: VersionsApi,
-    private readonly ask: Ask
+    private readonly ask: Ask,
+    private readonly show: ShowPage
   ) {}
 
   /** In the shape that React's useSyncExternalStore asks for. */
@@ -45,6 +70,7 @@ export class Versions {
   open(path: string): void {
     if (path !== this._path) {
       this._path = path;
+      this._looked.clear();
       this._set(EMPTY);
     }
     void this.refresh();
@@ -81,11 +107,50 @@ export class Versions {
       const project = await this.api.project(path);
       if (path === this._path) {
         this._set({ project });
+        await Promise.all([...this._looked].map(ref => this._closeup(path, ref)));
       }
     } catch (error) {
       if (path === this._path) {
         this._set({ problem: toProblem(error) });
       }
+    }
+  }
+
+  /** Look at a version from near, or no longer. */
+  async look(model: ModelView, at: boolean): Promise<void> {
+    const ref = refOf(model);
+    if (at && !this._looked.has(ref)) {
+      this._looked.add(ref);
+      await this._closeup(this._path, ref);
+    } else if (!at) {
+      this._looked.delete(ref);
+    }
+  }
+
+  /** Hold a model's live traffic against what it was judged on. */
+  async compareTraffic(name: string): Promise<void> {
+    const path = this._path;
+    this._set({ comparing: name, compared: '', problem: null });
+    try {
+      const compared = await this.api.compareTraffic(path, name);
+      if (path === this._path) {
+        this._set({ comparing: '', compared });
+        await this.refresh();
+      }
+    } catch (error) {
+      if (path === this._path) {
+        this._set({ comparing: '', problem: toProblem(error) });
+      }
+    }
+  }
+
+  /** Open a drift report's page. */
+  async openReport(report: ReportGlance): Promise<void> {
+    try {
+      const page = await this.api.report(this._path, report.report_id);
+      this.show(`Drift: ${report.title}`, page);
+    } catch (error) {
+      this._set({ problem: toProblem(error) });
     }
   }
 
@@ -121,6 +186,20 @@ export class Versions {
     const reason = await this.ask.reason(`${title} ${ref}`, 'What did you look at?', button);
     if (reason !== undefined) {
       await this._act(ref, path => this.api.judge(path, ref, verdict, reason));
+    }
+  }
+
+  private async _closeup(path: string, ref: string): Promise<void> {
+    try {
+      const closeup = await this.api.closeup(path, ref);
+      if (path === this._path) {
+        this._set({ closeups: { ...this._state.closeups, [ref]: closeup } });
+      }
+    } catch (error) {
+      if (path === this._path) {
+        this._looked.delete(ref);
+        this._set({ problem: toProblem(error) });
+      }
     }
   }
 
@@ -163,6 +242,7 @@ export class Versions {
   private _state: VersionsState = EMPTY;
   private _path = '';
   private _visible = false;
+  private readonly _looked = new Set<string>();
   private readonly _listeners = new Set<() => void>();
 }
 

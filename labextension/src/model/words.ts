@@ -49,14 +49,18 @@ export function figure(value: number): string {
     : String(Number(value.toPrecision(4)));
 }
 
-/** The time of today, the date of any other day; nothing where the text is no moment. */
+/** The time of today, the date of any other day, with its year where it isn't this one; nothing where the text is no moment. */
 export function day(text: string | undefined): string {
   const moment = text ? new Date(text) : null;
   if (!moment || Number.isNaN(moment.valueOf())) {
     return '';
   }
-  return moment.toDateString() === new Date().toDateString()
-    ? moment.toLocaleTimeString(undefined, { timeStyle: 'short' })
+  const now = new Date();
+  if (moment.toDateString() === now.toDateString()) {
+    return moment.toLocaleTimeString(undefined, { timeStyle: 'short' });
+  }
+  return moment.getFullYear() === now.getFullYear()
+    ? moment.toLocaleDateString(undefined, { day: 'numeric', month: 'short' })
     : moment.toLocaleDateString(undefined, { dateStyle: 'medium' });
 }
 

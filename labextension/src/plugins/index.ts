@@ -14,6 +14,7 @@ import { Versions } from '../model/versions';
 import { showBadges } from '../notebook/badges';
 import { goToCell, openNotebook } from '../notebook/open';
 import { ask } from '../panels/ask';
+import { reportTab } from '../panels/report';
 import { Sidebar } from '../panels/sidebar';
 import { tagCell } from '../panels/tag-dialog';
 
@@ -43,7 +44,7 @@ function activate(
 ): void {
   const api = new RestApi(app.serviceManager.serverSettings);
   const controller = new Controller(api);
-  const versions = new Versions(api, ask);
+  const versions = new Versions(api, ask, (title, html) => app.shell.add(reportTab(title, html), 'main'));
   versions.follow(controller);
   const sidebar = new Sidebar(controller, versions, (cell, line) => {
     const panel = tracker.currentWidget;
