@@ -58,6 +58,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--model", required=True, help="the model's name")
     parser.add_argument("--version", type=int, required=True, help="the version's number")
     parser.add_argument("--log", type=Path, required=True, help="the prediction log")
+    parser.add_argument("--background", type=Path, help="the rows that explanations compare with")
     parser.add_argument("--port", type=int, default=8080, help="0 takes a free one")
     parser.add_argument("--host", default="127.0.0.1")
     return parser.parse_args(arguments)
@@ -95,6 +96,7 @@ def _address(host: str, listener: socket.socket) -> str:
 def _open(options: argparse.Namespace, guard: Guard, address: str) -> tuple[ServingApp, Callable[[], None]]:
     from jupyter_mlops.records.serving import Deployment
     from jupyter_mlops.serving.app import ServingApp
+    from jupyter_mlops.serving.explaining import read_background
     from jupyter_mlops.serving.loader import load
     from jupyter_mlops.store.keys import Keys
     from jupyter_mlops.store.predictions import PredictionLog
@@ -107,8 +109,9 @@ def _open(options: argparse.Namespace, guard: Guard, address: str) -> tuple[Serv
         address=address,
     )
     model = load(options.bundle, Keys(options.keys) if options.keys else None)
+    background = read_background(options.background)
     log = PredictionLog(options.log)
-    app = ServingApp(model, log, deployment, guard)
+    app = ServingApp(model, log, deployment, guard, background=background)
 
     def close() -> None:
         app.close()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from jupyter_mlops.errors import MlopsError
-from jupyter_mlops.serving import body, endpoints, open_inference, scoring
+from jupyter_mlops.serving import body, endpoints, explaining, open_inference, scoring
 from jupyter_mlops.serving.answering import Answerer
 from jupyter_mlops.serving.batching import Batcher
 from jupyter_mlops.serving.exchange import Answer, Question
@@ -43,10 +44,13 @@ class ServingApp:
         guard: Guard,
         *,
         limit: int = body.LIMIT,
+        background: bytes = b"",
     ) -> None:
         self.model = model
         self.deployment = deployment
         self._guard = guard
+        self._log = log
+        self._explaining = explaining.Explaining(model, background)
         self._limit = limit
         self.metrics = Metrics(deployment.model, deployment.version, deployment.deployment_id)
         self._batcher: Batcher[Question, Answer | Problem] = Batcher(
@@ -55,6 +59,7 @@ class ServingApp:
             observe=self.metrics.batch,
         )
         self._infer_paths = frozenset(f"{base}/infer" for base in self._bases())
+        self._explain_paths = frozenset(f"{base}/explain" for base in self._bases())
         self._others: ASGIApp = endpoints.build(deployment, model.manifest.signature, self.metrics)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,6 +77,8 @@ class ServingApp:
             await self._predict(scope, receive, send, "open-inference")
         elif scope["method"] == "POST" and path == "/invocations":
             await self._predict(scope, receive, send, "mlflow")
+        elif scope["method"] == "POST" and path in self._explain_paths:
+            await self._explain(scope, receive, send)
         else:
             await self._others(scope, receive, send)
 
@@ -107,9 +114,7 @@ class ServingApp:
         await _send(send, status, content, headers)
 
     async def _answer(self, scope: Scope, receive: Receive, protocol: str) -> tuple[int, bytes, Headers, int]:
-        given = dict(scope["headers"])
-        encoding = given.get(b"content-encoding", b"").decode("latin-1").strip().lower()
-        content = await body.read(receive, encoding, self._limit)
+        content, given = await self._received(scope, receive)
         if len(content) <= SMALL:
             question, raw = self._decode(content, given, protocol)
         else:
@@ -125,6 +130,39 @@ class ServingApp:
             )
         named = (b"x-prediction-id", result.prediction_id.encode())
         return 200, document, (*headers, named), result.rows
+
+    async def _explain(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            content, given = await self._received(scope, receive)
+            length = given.get(b"inference-header-content-length")
+            columns = await asyncio.to_thread(
+                explaining.read,
+                content,
+                length.decode("latin-1") if length else None,
+                self.model,
+                self._log,
+                self.deployment,
+            )
+            await asyncio.to_thread(self._explaining.load)
+            found = [
+                await self._batcher.run(partial(self._explaining.explain, part))
+                for part in explaining.parts(columns)
+            ]
+            status, content = 200, explaining.encode(found, self.deployment)
+        except MlopsError as error:
+            status, (content, _) = getattr(error, "status", 500), _error_body(str(error))
+        except body.DisconnectedError:
+            return
+        except Exception as error:  # the model's code may raise anything; the server must outlive it
+            logger.exception("an explanation failed")
+            status, (content, _) = 500, _error_body(f"the model raised {type(error).__name__}: {error}"[:500])
+        self.metrics.explanation(status)
+        await _send(send, status, content, ((b"content-type", b"application/json"),))
+
+    async def _received(self, scope: Scope, receive: Receive) -> tuple[bytes, dict[bytes, bytes]]:
+        given = dict(scope["headers"])
+        encoding = given.get(b"content-encoding", b"").decode("latin-1").strip().lower()
+        return await body.read(receive, encoding, self._limit), given
 
     def _decode(
         self, content: bytes, given: dict[bytes, bytes], protocol: str

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Other = TypeVar("Other")
 MOST_ROWS = 4096
 
 
@@ -50,6 +51,10 @@ class Batcher(Generic[Item, Result]):
             # Not right now: requests that arrived in the same turn of the loop are about to join.
             loop.call_soon(self._start, loop)
         return await future
+
+    async def run(self, work: Callable[[], Other]) -> Other:
+        """Return what ``work`` gives, called between two batches: never while another call is under way."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def close(self) -> None:
         """Wait for the batch in work and let the thread go."""

@@ -37,7 +37,7 @@ def build(deployment: Deployment, signature: Signature, metrics: Metrics) -> Sta
             Route(base, endpoints.metadata),
             Route(f"{base}/ready", endpoints.ready),
             Route(f"{base}/infer", endpoints.infer, methods=["POST"]),
-            Route(f"{base}/explain", endpoints.later, methods=["POST"]),
+            Route(f"{base}/explain", endpoints.infer, methods=["POST"]),
             Route(f"{base}/feedback", endpoints.later, methods=["POST"]),
         ]
     handlers: dict[Any, Any] = {HTTPException: _on_http_error, RequestError: _on_request_error}
@@ -65,7 +65,7 @@ class _Endpoints:
         return JSONResponse({"name": self._deployment.model, "ready": True})
 
     async def infer(self, request: Request) -> Response:
-        # Predictions of the model that is here never come this way.
+        # Questions to the model that is here never come this way.
         self._check(request)
         raise HTTPException(404)
 

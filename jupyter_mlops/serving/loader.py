@@ -32,8 +32,9 @@ class ServedModel:
         """
         self.manifest = manifest
         self.schema = Schema(manifest.signature)
-        self._model = model
-        self._build = _frame_builder(self.schema) if self.schema.layout == "frame" else self._array
+        self.itself = model
+        # Checked inputs as the model takes them: a frame, or a matrix.
+        self.table = _frame_builder(self.schema) if self.schema.layout == "frame" else self._array
         for output in self.schema.outputs:
             if output not in _METHODS or not callable(getattr(model, output, None)):
                 raise DataError(
@@ -48,8 +49,8 @@ class ServedModel:
             PredictError: when the model answers anything but one value, or one list of values, a row.
             Exception: whatever the model's own code raises.
         """
-        data = self._build(columns)
-        return {name: _as_array(name, getattr(self._model, name)(data), rows) for name in outputs}
+        data = self.table(columns)
+        return {name: _as_array(name, getattr(self.itself, name)(data), rows) for name in outputs}
 
     def _array(self, columns: dict[str, list[Any]]) -> np.ndarray[Any, Any]:
         (column,) = self.schema.columns

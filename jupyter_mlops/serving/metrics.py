@@ -50,6 +50,10 @@ class Metrics:
         self._rows += rows
         self._seconds.observe(seconds)
 
+    def explanation(self, status: int) -> None:
+        """Count one request for an explanation; how long it takes says nothing about predictions."""
+        self._requests["explain", status] += 1
+
     def batch(self, rows: int) -> None:
         """Count one batch that went to the model."""
         self._batches.observe(rows)
@@ -61,7 +65,9 @@ class Metrics:
             *_head("mlops_model_info", "gauge", "The model version that is served."),
             f'mlops_model_info{{{labels},deployment="{self._deployment}"}} 1',
             *_head(
-                "mlops_requests_total", "counter", "Requests for predictions, by protocol and HTTP status."
+                "mlops_requests_total",
+                "counter",
+                "Requests for predictions and explanations, by protocol and HTTP status.",
             ),
         ]
         lines += [

@@ -36,6 +36,12 @@ class UnknownModelError(RequestError):
     status = 404
 
 
+class UnknownPredictionError(RequestError):
+    """No prediction of that id was answered by this version."""
+
+    status = 404
+
+
 class PredictError(MlopsError):
     """The model's own code raised, or answered something that isn't one value a row."""
 
