@@ -9,7 +9,8 @@ import numpy as np
 
 from jupyter_mlops.evaluation import names
 from jupyter_mlops.evaluation.gates import Measurement
-from jupyter_mlops.evaluation.metrics import plan_of
+from jupyter_mlops.evaluation.metrics import plan_of, sliced
+from jupyter_mlops.evaluation.own_metrics import OwnMetrics, own_plan
 from jupyter_mlops.evaluation.plan import Plan, combined, merge_rows
 from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows
 from jupyter_mlops.evaluation.system import Probe, interval
@@ -31,7 +32,7 @@ class Subject:
     """Hold one model version under test: its answers, or the reason why there are none.
 
     ``system`` measures its figures as a running system; it is called only where a condition asks for one. ``again`` asks
-    it for the rows with a harm done to them.
+    it for the rows with a harm done to them. ``own`` are the functions that the version under test brought along.
     """
 
     predictions: Predictions | None = None
@@ -39,6 +40,7 @@ class Subject:
     logged: Mapping[str, float] = field(default_factory=dict)
     system: Probe | None = None
     again: Again | None = None
+    own: OwnMetrics = field(default_factory=OwnMetrics)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,8 @@ def measure(
     What can't be measured comes back without value and with the reason.
     """
     try:
-        own = _figure(
-            condition.metric, rows, version, with_interval=not condition.threshold.champion or not champion
-        )
+        alone = not condition.threshold.champion or not champion
+        own = _figure(condition.metric, condition, rows, version, with_interval=alone)
     except NotMeasurableError as error:
         return Measurement(reason=str(error))
     if not condition.threshold.champion:
@@ -71,7 +72,7 @@ def measure(
         return Measurement(value=own.value, ci=own.ci, has_champion=False)
     try:
         theirs = [
-            (weight, _figure(metric, rows, champion, with_interval=False))
+            (weight, _figure(metric, condition, rows, champion, with_interval=False))
             for metric, weight in condition.threshold.champion
         ]
     except NotMeasurableError as error:
@@ -122,16 +123,23 @@ def _p_value(estimate: Estimate, condition: Condition) -> float | None:
     return p_value_below(mirrored, -margin)
 
 
-def _figure(metric: Metric, rows: TestRows | None, subject: Subject, *, with_interval: bool) -> _Figure:
+def _figure(
+    metric: Metric, condition: Condition, rows: TestRows | None, subject: Subject, *, with_interval: bool
+) -> _Figure:
     if metric.name in names.GPU | names.SYSTEM:
         return _system(metric, subject)
-    if metric.name not in names.KNOWN:
+    if metric.name not in names.KNOWN and metric.name not in subject.own.functions:
         return _logged(metric, subject)
     if rows is None:
         raise NotMeasurableError(NO_ROWS)
     if subject.predictions is None:
         raise NotMeasurableError(subject.problem)
-    plan = plan_of(metric, rows, subject.predictions, subject.again)
+    if metric.name in subject.own.functions:
+        plan = own_plan(metric.name, subject.own, dict(metric.keywords), rows, subject.predictions)
+        # Which side is the worse one nobody says but the condition.
+        plan = sliced(metric, plan, rows, lower_is_better=condition.operator in ("<", "<="))
+    else:
+        plan = plan_of(metric, rows, subject.predictions, subject.again)
     if with_interval and plan.interval is None:
         found = _estimate(plan)
         return _Figure(_defined(found.value, metric), found.interval, plan.note, plan)

@@ -33,7 +33,15 @@ def plan_of(metric: Metric, rows: TestRows, predictions: Predictions, again: Aga
     if any(harm_of(metric)):
         return harmed_plan(metric, lambda bare, answers: plan_of(bare, rows, answers), predictions, again)
     plan = quality_plan(metric.name, rows, predictions, dict(metric.keywords))
-    lower_is_better = metric.name in names.LOWER_IS_BETTER
+    return sliced(metric, plan, rows, lower_is_better=metric.name in names.LOWER_IS_BETTER)
+
+
+def sliced(metric: Metric, plan: Plan, rows: TestRows, *, lower_is_better: bool) -> Plan:
+    """Plan the part of a metric that is asked for: on all rows, or where it is worst.
+
+    Raises:
+        NotMeasurableError: when there are no slices, or none has a value.
+    """
     if metric.part == names.WORST_FOUND_SLICE:
         return found_plan(plan, rows, lower_is_better=lower_is_better)
     return _worst_slice(plan, rows, highest=lower_is_better) if metric.part == names.WORST_SLICE else plan

@@ -15,7 +15,7 @@ from jupyter_mlops.evaluation.plan import Floats, Plan, mean_plan
 from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from jupyter_mlops.evaluation.conditions import Condition
     from jupyter_mlops.stats.bootstrap import Statistic
@@ -102,6 +102,15 @@ def check_conditions(conditions: tuple[Condition, ...], own: OwnMetrics) -> None
                         f"condition {condition.text!r}: {one.name} has no keyword {keyword!r}",
                         hint=f"it has: {', '.join(known)}" if known else f"{one.name} takes none",
                     )
+
+
+def wants_scores(own: OwnMetrics, asked: Iterable[str]) -> bool:
+    """Say whether a metric of the notebook's own that is asked for takes class scores."""
+    return any(
+        WORDS.get(word) in ("y_score", "y_prob")
+        for name in set(asked) & own.functions.keys()
+        for word in _parameters(name, own.functions[name])
+    )
 
 
 def own_plan(

@@ -49,7 +49,8 @@ def evaluate_gate(
     conditions = parse_all(gate.conditions, gate.model)
     store = open_store(settings)
     model = _version(store, gate.model, version)
-    check(conditions, gate.model, model.metrics, store.bundles.manifest(model.bundle).task)
+    manifest = store.bundles.manifest(model.bundle)
+    check(conditions, gate.model, {*model.metrics, *manifest.own_metrics}, manifest.task)
     champion = _champion(store, gate.model) if any(c.threshold.champion for c in conditions) else None
     before = None if afresh else _judged_before(store, model, champion, conditions)
     if before is not None:
@@ -84,17 +85,19 @@ def _evaluate(
     at: str,
 ) -> Evaluation:
     from jupyter_mlops.evaluation.measure import measure
+    from jupyter_mlops.evaluation.own_metrics import check_conditions
     from jupyter_mlops.workflows import subjects
 
     asked = frozenset(metric.name for condition in conditions for metric in metrics_of(condition))
-    frame = (
-        subjects.test_frame(store, model.test) if model.test and asked & (names.KNOWN - names.GPU) else None
-    )
     bundle = store.bundles.load(model.bundle)
+    of_rows = asked & {*(names.KNOWN - names.GPU), *bundle.manifest.own_metrics}
+    frame = subjects.test_frame(store, model.test) if model.test and of_rows else None
     rows, frame = subjects.rows_of(frame, model.test, bundle)
+    functions = subjects.own_metrics(store, model, asked, frame)
+    check_conditions(conditions, functions)
     with ExitStack() as running:
         own_figures = frozenset(condition.metric.name for condition in conditions)
-        bench = subjects.Bench(store, model.test, frame, asked, own_figures, running)
+        bench = subjects.Bench(store, model.test, frame, asked, own_figures, running, functions)
         own = subjects.of(bench, model, bundle)
         theirs = None
         if champion is not None:

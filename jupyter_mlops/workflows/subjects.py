@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from jupyter_mlops.evaluation.measure import Subject
+    from jupyter_mlops.evaluation.own_metrics import OwnMetrics
     from jupyter_mlops.evaluation.rows import TestRows
     from jupyter_mlops.records.model import ModelVersion, TestData
     from jupyter_mlops.store.bundles import Bundle
@@ -53,6 +54,21 @@ def rows_of(
     return rows, frame
 
 
+def own_metrics(
+    store: Store, model: ModelVersion, asked: frozenset[str], frame: pd.DataFrame | None
+) -> OwnMetrics:
+    """Return the functions that a version is measured by, where one is asked for, and the rows for those that want them."""
+    from jupyter_mlops.evaluation.own_metrics import OwnMetrics
+
+    manifest = store.bundles.manifest(model.bundle)
+    if not asked & set(manifest.own_metrics):
+        return OwnMetrics()
+    features: Any = None if frame is None or model.test is None else frame[list(model.test.features)]
+    if features is not None and manifest.signature.layout == "array":
+        features = features.to_numpy()
+    return OwnMetrics(store.bundles.metrics(model.bundle), features)
+
+
 @dataclass(frozen=True)
 class Bench:
     """Hold what the versions under test have in common.
@@ -64,6 +80,7 @@ class Bench:
         asked: the figures that conditions name.
         served: those figures of the version itself for which it has to be served.
         running: ends what was started to measure them.
+        own: the functions that the judged version brought along, which its champion is measured by too.
     """
 
     store: Store
@@ -72,11 +89,13 @@ class Bench:
     asked: frozenset[str]
     served: frozenset[str]
     running: ExitStack
+    own: OwnMetrics
 
 
 def of(bench: Bench, model: ModelVersion, bundle: Bundle) -> Subject:
     """Ask a version for the test rows, once, and only for what the conditions need."""
     from jupyter_mlops.evaluation.measure import Subject
+    from jupyter_mlops.evaluation.own_metrics import wants_scores
     from jupyter_mlops.evaluation.robustness import harmed
     from jupyter_mlops.evaluation.rows import NotMeasurableError, predict
     from jupyter_mlops.workflows.system import SystemProbe
@@ -91,7 +110,7 @@ def of(bench: Bench, model: ModelVersion, bundle: Bundle) -> Subject:
             predict,
             bundle.model,
             classification=bundle.manifest.task != "regression",
-            with_scores=bool(bench.asked & names.OF_SCORES),
+            with_scores=bool(bench.asked & names.OF_SCORES) or wants_scores(bench.own, bench.asked),
             with_spread=bool(bench.asked & names.FORECASTS),
         )
         answers = ask(features)
@@ -105,6 +124,7 @@ def of(bench: Bench, model: ModelVersion, bundle: Bundle) -> Subject:
         logged=model.metrics,
         system=SystemProbe(folder, bundle, served),
         again=cache(lambda harm, place: ask(harmed(features, harm, place))),
+        own=bench.own,
     )
 
 
