@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.explanation import linear, sampling, tables, trees
+from jupyter_mlops.explanation import gradients, linear, sampling, tables, trees
 from jupyter_mlops.explanation.attributions import NotExplainableError, checked
 from jupyter_mlops.explanation.outputs import best_of
 from jupyter_mlops.explanation.preprocessing import unwrap
@@ -52,6 +52,9 @@ def choose(
 def _exact(
     model: Any, background: Data | None, classes: Sequence[Any], *, classifier: bool, width: int
 ) -> Iterator[Explainer]:
+    by_gradients = gradients.explainer(model, background) if background is not None else None
+    if by_gradients is not None:
+        yield by_gradients
     found = unwrap(model, width)
     if found is None:
         return

@@ -117,7 +117,16 @@ class Explaining:
     @property
     def _width(self) -> int:
         schema = self._model.schema
-        return len(schema.columns) if schema.layout == "frame" else schema.columns[0].row_shape[-1]
+        if schema.layout == "frame":
+            return len(schema.columns)
+        shape = schema.columns[0].row_shape
+        if len(shape) != 1 or shape[0] < 0:
+            from jupyter_mlops.explanation.attributions import NotExplainableError
+
+            raise NotExplainableError(
+                f"rows of shape {list(shape)} can't be explained", hint="only tables are"
+            )
+        return shape[0]
 
 
 def read(
