@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -39,22 +39,34 @@ NUMERIC, DATE, CATEGORICAL, BOOLEAN, TEXT, EMBEDDING, OTHER = (
 )
 
 
+class Known(NamedTuple):
+    """Hold what a pass over a sorted column tells: its standard deviation, and its blocks where it is long."""
+
+    spread: float
+    blocks: Blocks | None
+
+
 @dataclass(frozen=True)
 class Numbers:
     """Hold a numeric column: sorted values without missing ones, and how many of how many rows are missing.
 
-    ``blocks`` are summed up for a reference that many samples are compared with.
+    ``known`` was worked out before, of a reference that many samples are compared with.
     """
 
     ordered: Floats
     missing: int
     rows: int
-    blocks: Blocks | None = None
+    known: Known | None = None
 
     @cached_property
     def spread(self) -> float:
         """The standard deviation of the finite values."""
-        return two_sample.deviation(self.ordered)
+        return self.known.spread if self.known else two_sample.deviation(self.ordered)
+
+    @property
+    def blocks(self) -> Blocks | None:
+        """The sums of its blocks, where they are known."""
+        return self.known.blocks if self.known else None
 
     @cached_property
     def codes(self) -> dict[float, int] | None:
@@ -89,6 +101,26 @@ class Side:
         self.rows = len(values)
         self._room = room
 
+    @classmethod
+    def of_kept(
+        cls,
+        some: Series,
+        rows: int,
+        kind: str,
+        *,
+        missing: int,
+        numbers: Numbers | None = None,
+        counts: dict[Hashable, int] | None = None,
+    ) -> Side:
+        """Put a column together from what was worked out about it before; ``some`` are the rows that stand for all."""
+        side = cls(some)
+        side.rows, side.kind, side.missing = rows, kind, missing
+        if numbers is not None:
+            side.numbers = numbers
+        if counts is not None:
+            side.counts = counts
+        return side
+
     @cached_property
     def kind(self) -> str:
         """What the column holds by its type alone; empty: nothing is in it."""
@@ -115,8 +147,9 @@ class Side:
     def settle(self, rows: NDArray[np.int64]) -> None:
         """Work out what tests ask for, and keep of the values themselves only ``rows``, which stand for all."""
         if self.kind in (NUMERIC, DATE):
-            self.numbers = replace(self.numbers, blocks=sorted_gaps.blocks_of(self.numbers.ordered))
-            _ = self.numbers.spread, self.numbers.codes
+            blocks = sorted_gaps.blocks_of(self.numbers.ordered)
+            self.numbers = replace(self.numbers, known=Known(self.numbers.spread, blocks))
+            _ = self.numbers.codes
         elif self.kind in (CATEGORICAL, BOOLEAN):
             _ = self.counts
         _ = self.missing

@@ -31,6 +31,7 @@ class Table:
         read: Callable[[str], pd.Series[Any]],
         *,
         keep: bool = False,
+        kept: Callable[[str], Side] | None = None,
     ) -> None:
         """Describe a sample.
 
@@ -40,6 +41,7 @@ class Table:
             rows: how many rows it has.
             read: returns a column's values.
             keep: for a reference that many samples are compared with.
+            kept: returns what was worked out about a column before.
 
         Raises:
             DataError: when there are no rows or columns, or two columns of one name.
@@ -57,11 +59,14 @@ class Table:
             seen.add(column)
         self.name, self.columns, self.rows = name, tuple(columns), rows
         self._read = read
+        self._side = kept
         self._kept: dict[str, Side] | None = {} if keep else None
         self._rooms = threading.local()
 
     def side(self, column: str) -> Side:
         """Return the values of a column; where nothing is kept, until the same thread asks for the next."""
+        if self._side is not None:
+            return self._side(column)
         if self._kept is None:
             return Side(self._read(column), self._room())
         if column not in self._kept:

@@ -78,6 +78,8 @@ def _halves(table: Floats, random: np.random.Generator) -> tuple[Floats, Floats]
 def _fitted(train: Floats, labels: NDArray[np.int64], categorical: NDArray[np.bool_] | None) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
+    # A column whose values all lie in the other half can't be binned; a constant takes no part just as well.
+    train = np.where(np.isnan(train).all(axis=0), 0.0, train)
     model = HistGradientBoostingClassifier(
         max_iter=40,
         max_leaf_nodes=15,

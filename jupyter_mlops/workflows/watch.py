@@ -36,7 +36,8 @@ class How:
     each hour, day, week, month, quarter or year of what is current. ``binned`` counts in bins whatever the size (False:
     never), ``profile`` keeps what was counted of the current sample. ``progress`` is told how many bytes were read.
     ``label``, ``prediction`` and ``score`` are columns of what came true and what a model said: with them its quality is
-    compared over time too; an alarm is a window worse by ``margin``.
+    compared over time too; an alarm is a window worse by ``margin``. ``keep_reference`` keeps the reference sorted on disk
+    for the next comparison with it.
     """
 
     time: str = ""
@@ -49,6 +50,7 @@ class How:
     prediction: str = ""
     score: str = ""
     margin: float | None = None
+    keep_reference: bool = False
     progress: Callable[[int], None] = lambda _: None
 
     @property
@@ -125,7 +127,7 @@ def _compared(
     elif how.windowed:
         compared = _by_time(pair, columns, how, settings.drift, same_sample=same_sample)
     else:
-        compared = _whole(first, second, columns, settings.drift)
+        compared = _whole(settings, pair, columns, how)
     if how.label or how.prediction or how.score:
         from jupyter_mlops.workflows import quality
 
@@ -173,17 +175,32 @@ def _in_bins(first: Sample, second: Sample, how: How) -> bool:
     counted = first.profile is not None or second.profile is not None or how.profile is not None
     if how.windowed and (counted or how.binned):
         raise UsageError("rows can't be chosen by time where they are counted in bins", hint="choose one")
+    if how.keep_reference and (how.windowed or counted or how.binned):
+        raise UsageError(
+            "a reference is kept where all of its rows are compared exactly",
+            hint="leave out --keep-reference, or windows, bins and profiles",
+        )
     if counted or how.binned is not None:
         return counted or bool(how.binned)
-    return not how.windowed and max(first.size_bytes, second.size_bytes) > LARGE_BYTES
+    return (
+        not how.windowed and not how.keep_reference and max(first.size_bytes, second.size_bytes) > LARGE_BYTES
+    )
 
 
-def _whole(first: Sample, second: Sample, columns: Sequence[str] | None, rule: str) -> DriftReport:
+def _whole(
+    settings: Settings, pair: tuple[Sample, Sample], columns: Sequence[str] | None, how: How
+) -> DriftReport:
     from jupyter_mlops.monitoring.drift import compare
+    from jupyter_mlops.workflows import references
 
-    one, two = first.table(), second.table()
-    wanted = columns or chosen(one.columns, two.columns, (first, second))
-    return compare(one, two, columns=wanted, rule=rule)
+    first, second = pair
+    if how.keep_reference:
+        one = references.keep(settings, first)
+    else:
+        one = references.find(settings, first) or first.table()
+    two = second.table()
+    wanted = columns or chosen(one.columns, two.columns, pair)
+    return compare(one, two, columns=wanted, rule=settings.drift)
 
 
 def _by_time(

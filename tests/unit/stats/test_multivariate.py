@@ -44,3 +44,12 @@ def test_constant_tables_are_not_told_apart() -> None:
 @pytest.mark.parametrize("shape", [(49, 2), (100, 0)])
 def test_too_little_gives_no_answer(shape: tuple[int, int]) -> None:
     assert classifier_two_sample(np.ones(shape), np.ones((100, shape[1]))) is None
+
+
+def test_a_column_without_values_takes_no_part() -> None:
+    random = np.random.default_rng(0)
+    first, second = (np.column_stack([random.normal(mean, 1, 200), np.full(200, np.nan)]) for mean in (0, 1))
+    second[0, 1] = 1.0
+    found = classifier_two_sample(first, second)
+    assert found is not None
+    assert [column for column, _ in found.carriers] == [0]
