@@ -193,7 +193,8 @@ def _changed_files(
         if now is None and "://" in path:
             found.append(f"what {path} holds now is not known before it is asked")
         elif now != before:
-            found.append(f"file {path} {'is gone' if now is None else 'changed'}")
+            what = f"what {path} says" if "://" in path else f"file {path}"
+            found.append(f"{what} {'is gone' if now is None else 'changed'}")
     for path in execution.writes:
         left = execution.left.get(path)
         now = standing(path, left)

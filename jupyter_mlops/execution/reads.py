@@ -16,7 +16,7 @@ from jupyter_mlops.settings import STATE
 from jupyter_mlops.store.files import hash_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 # How much a file's time may be behind the clock's, in ns.
 _CLOCK_TICK = 10_000_000
@@ -31,13 +31,17 @@ class FileDigests:
     A folder's digest covers names, sizes and times of what is in it.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, elsewhere: Callable[[str], str | None] = lambda _text: None) -> None:
+        """Look at files in ``folder``; of ``kind://name`` what lies ``elsewhere`` tells the digest."""
         self.folder = folder
+        self._elsewhere = elsewhere
         self._known: dict[tuple[str, int, int], str] = {}
         self._lock = threading.Lock()
 
     def digest(self, text: str) -> str | None:
         """Return the digest of what ``text`` names, None where there is nothing."""
+        if "://" in text:
+            return self._elsewhere(text)
         path = self.folder / text
         try:
             state = path.stat()

@@ -29,7 +29,7 @@ def register(shell: Any) -> None:
 def untag(lines: list[str]) -> list[str]:
     """Turn a tag in the first line into a comment, so that the cell runs as it would untagged.
 
-    A gate, a card, or a tag with a mistake in it, is left for the cell magic, which evaluates, shows or explains it.
+    A gate, a card, expectations, or a tag with a mistake in it, are left for the cell magic: none of it is Python.
     """
     if not lines or not lines[0].startswith(CELL_MAGIC):
         return lines
@@ -39,7 +39,7 @@ def untag(lines: list[str]) -> list[str]:
         tag = tags.parse_arguments(lines[0].removeprefix(CELL_MAGIC))
     except MlopsError:
         return lines
-    if tag.kind in tags.OF_A_MODEL:
+    if tag.kind in tags.ABOUT:
         return lines
     return tags.untagged("".join(lines)).splitlines(keepends=True)
 
@@ -50,19 +50,23 @@ def _mlops(line: str, cell: str | None = None) -> None:
         if cell is None:
             _command(shlex.split(line))
         else:
-            _about_a_model(line, cell)
+            _about(line, cell)
     except MlopsError as error:
         raise UsageError(f"{error} [{error.code}]") from None
     except ValueError as error:
         raise UsageError(f"%mlops {line}: {error}") from None
 
 
-def _about_a_model(line: str, cell: str) -> None:
+def _about(line: str, cell: str) -> None:
     from jupyter_mlops.notebook import tags
 
-    tag = tags.parse_arguments(line)  # only a gate, a card, or a mistake, comes this way
+    tag = tags.parse_arguments(line)  # only a gate, a card, expectations, or a mistake, come this way
     if tag.kind == "card":
         _card(tag.name, cell)
+    elif tag.kind == "expect":
+        from jupyter_mlops.interfaces.expecting import run_cell
+
+        run_cell(tag.name, cell, line)
     else:
         _gate(tag.name, tags.conditions(cell))
 

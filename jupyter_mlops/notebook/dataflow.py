@@ -93,6 +93,7 @@ def examined(notebook: Notebook) -> Examined:
         stages=stages,
         setup=tuple(made.setup),
         gates=tuple(made.gates),
+        expected=tuple(made.expected),
     )
     unique = {(f.rule, f.cell, f.line, f.message): f for f in findings}
     in_order = sorted(unique.values(), key=lambda f: (-1 if f.cell is None else f.cell, f.line or 0, f.rule))

@@ -51,7 +51,7 @@ def check(notebook: Notebook) -> list[Diagnostic]:
 
 
 def _is_aside(cell: Cell) -> bool:
-    return cell.tag is not None and cell.tag.kind in ("skip", *tags.OF_A_MODEL)
+    return cell.tag is not None and cell.tag.kind in ("skip", *tags.ABOUT)
 
 
 def _tree(cell: Cell) -> syntax.Parsed | None:

@@ -10,10 +10,12 @@ import ast
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from jupyter_mlops.errors import UsageError
 from jupyter_mlops.notebook import known, parameters, syntax, tags
 from jupyter_mlops.notebook.events import Event, Use, bound_names, flat, is_local
 from jupyter_mlops.notebook.scope import events_of
-from jupyter_mlops.records.pipeline import Diagnostic, Gate, StageOptions
+from jupyter_mlops.records.expectation import NOTHING
+from jupyter_mlops.records.pipeline import Diagnostic, Expected, Gate, StageOptions
 
 if TYPE_CHECKING:
     from jupyter_mlops.notebook.cells import Cell, Notebook
@@ -52,6 +54,7 @@ class Plan:
     params_cells: list[int] = field(default_factory=list)
     skipped: list[int] = field(default_factory=list)
     gates: list[Gate] = field(default_factory=list)
+    expected: list[Expected] = field(default_factory=list)
     events: dict[int, tuple[Event, ...]] = field(default_factory=dict)
     trees: dict[int, ast.Module] = field(default_factory=dict)
     findings: list[Diagnostic] = field(default_factory=list)
@@ -71,6 +74,8 @@ def plan(notebook: Notebook) -> Plan:
     for cell in notebook.cells:
         if cell.tag is not None and cell.tag.kind == "gate":
             _gate(made, cell, cell.tag.name)
+        elif cell.tag is not None and cell.tag.kind == "expect":
+            _expected(made, cell, cell.tag.name)
         elif cell.cell_type == "code" and (cell.tag is None or cell.tag.kind != "card"):
             kind = cell.tag.kind if cell.tag else ""
             parsed = _parsed(made, cell)
@@ -203,6 +208,30 @@ def _gate(made: Plan, cell: Cell, model: str) -> None:
                 cell=cell.index,
                 line=1,
             )
+        )
+
+
+def _expected(made: Plan, cell: Cell, dataset: str) -> None:
+    from jupyter_mlops.notebook import expect_text
+
+    body = tags.body(cell.source)
+    above = cell.source[: len(cell.source) - len(body)].count("\n")
+    message, mend, line = "", "", 1
+    if any(one.dataset == dataset for one in made.expected):
+        message, mend = f"there are expectations of {dataset} in two cells", "put them into one"
+    else:
+        try:
+            said = expect_text.parse(dataset, body)
+            made.expected.append(Expected(dataset=dataset, expectations=said, cell=cell.index))
+            if said.said == NOTHING:
+                message = f"nothing is expected of {dataset}"
+                mend = f"run the cell in Jupyter, or jupyter mlops data expect {dataset} --into this notebook"
+        except UsageError as error:
+            message = f"the expectations of {dataset}: {error.message}"
+            mend, line = error.hint, error.details.get("line", 1) + above
+    if message:
+        made.findings.append(
+            Diagnostic(rule="MLO114", message=message, mend=mend, cell=cell.index, line=line)
         )
 
 

@@ -11,10 +11,10 @@ from jupyter_mlops.errors import NotFoundError, UsageError
 from jupyter_mlops.records.base import Value
 from jupyter_mlops.records.pipeline import StageOptions
 
-Kind = Literal["stage", "params", "setup", "skip", "gate", "card"]
+Kind = Literal["stage", "params", "setup", "skip", "gate", "card", "expect"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-# What these say is about a model, and neither is Python.
-OF_A_MODEL: tuple[Kind, ...] = ("gate", "card")
+# What these say is about a model or a dataset, and none of it is Python.
+ABOUT: dict[Kind, Literal["model", "dataset"]] = {"gate": "model", "card": "model", "expect": "dataset"}
 MAGIC = "%%mlops"
 PARAMETERS = ("parameters", "injected-parameters")
 OPTIONS = ("--after", "--retries", "--timeout", "--memory", "--gpu", "--no-cache")
@@ -31,7 +31,7 @@ _bytes = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
 class Tag(Value, frozen=True, kw_only=True):
-    """Say what a cell is for; ``name`` is a stage's name or the model of a gate or card, ``options`` are a stage's."""
+    """Say what a cell is for; ``name`` is a stage's name, or what a gate, card or expectation is about, ``options`` are a stage's."""
 
     kind: Kind
     name: str = ""
@@ -87,8 +87,8 @@ def to_metadata(tag: Tag) -> dict[str, Any]:
     if tag.kind == "params":
         return {"tags": [PARAMETERS[0]]}
     inner: dict[str, Any] = {"kind": tag.kind}
-    if tag.kind in OF_A_MODEL:
-        inner["model"] = tag.name
+    if tag.kind in ABOUT:
+        inner[ABOUT[tag.kind]] = tag.name
     elif tag.kind == "stage":
         inner["name"] = tag.name
         options = tag.options
@@ -235,9 +235,9 @@ def _known_option(kind: Kind, option: str) -> None:
 
 
 def _tag(kind: Kind, names: list[str], given: dict[str, Any]) -> Tag:
-    if kind == "stage" or kind in OF_A_MODEL:
+    if kind == "stage" or kind in ABOUT:
         if not names:
-            what = "name of the stage" if kind == "stage" else "model"
+            what = ABOUT.get(kind, "name of the stage")
             raise UsageError(f"{MAGIC} {kind} lacks the {what}", hint=f"write {MAGIC} {kind} NAME")
         name, extra = names[0], names[1:]
     else:
@@ -246,8 +246,8 @@ def _tag(kind: Kind, names: list[str], given: dict[str, Any]) -> Tag:
         raise UsageError(f"{MAGIC} {kind}: {extra[0]!r} is one word too many", hint="leave it out")
     if kind == "stage":
         return Tag(kind=kind, name=check_name(name), options=_options(given))
-    if kind in OF_A_MODEL and not _model_name.fullmatch(name):
-        raise UsageError(f"{name!r} can't name a model", hint="use letters, digits, _, - and .")
+    if kind in ABOUT and not _model_name.fullmatch(name):
+        raise UsageError(f"{name!r} can't name a {ABOUT[kind]}", hint="use letters, digits, _, - and .")
     return Tag(kind=kind, name=name)
 
 
@@ -292,8 +292,8 @@ def _of_metadata(inner: Any) -> Tag:
             "metadata mlops has no kind", hint='write {"mlops": {"kind": "stage", "name": "train"}}'
         )
     kind = _kind(inner["kind"])
-    key = "model" if kind in OF_A_MODEL else "name"
-    allowed: tuple[str, ...] = ("kind", key) if kind in OF_A_MODEL else ("kind",)
+    key = ABOUT.get(kind, "name")
+    allowed: tuple[str, ...] = ("kind", key) if kind in ABOUT else ("kind",)
     if kind == "stage":
         allowed = ("kind", "name", *FIELDS)
     for field in inner:

@@ -50,6 +50,8 @@ def compile_pipeline(
     }
     if pipeline.gates:
         files["gates.yaml"] = pages.gates_yaml(pipeline)
+    if pipeline.expected:
+        files[pages.EXPECTATIONS] = pages.expectations_yaml(pipeline)
     for stage in pipeline.stages:
         files[f"{stage.name}.ipynb"] = stage_notebook(notebook, pipeline, stage, workdir)
     return files

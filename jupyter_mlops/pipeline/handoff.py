@@ -86,7 +86,7 @@ def enter(stage: str, *, pipeline: str, workdir: str, params: Sequence[str] = ()
             "compile the notebook again from where it lies now",
         )
     _stage = _Stage(name=stage, pipeline=pipeline, folder=folder, params=tuple(params))
-    session.start(pipeline, stage, str(target))
+    session.start(pipeline, stage, str(target), str(folder))
     os.chdir(target)
     opened.start()
     _stage.start = start_of(str(target))

@@ -5,12 +5,21 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import yaml
+
+from jupyter_mlops.errors import HandoffError
+from jupyter_mlops.records.base import to_builtins
+from jupyter_mlops.records.expectation import Expectations
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from jupyter_mlops.records.pipeline import Pipeline, Stage
+
+
+EXPECTATIONS = "expectations.yaml"
 
 
 def name_of(pipeline: Pipeline) -> str:
@@ -33,6 +42,33 @@ def params_yaml(pipeline: Pipeline) -> bytes:
     hint = "# papermill NAME.ipynb out.ipynb -f params.yaml\n"
     text = yaml.safe_dump(pipeline.params, sort_keys=True, allow_unicode=True)
     return (_generated(pipeline) + hint + text).encode()
+
+
+def expectations_yaml(pipeline: Pipeline) -> bytes:
+    """Return what is expected of datasets; a stage that takes one looks there."""
+    expected = {each.dataset: _said(each.expectations) for each in pipeline.expected}
+    text = yaml.safe_dump({"expectations": expected}, sort_keys=False, allow_unicode=True, width=100)
+    return (_generated(pipeline) + text).encode()
+
+
+def expectations_in(path: Path) -> dict[str, Expectations]:
+    """Return what a compiled folder's file says is expected of datasets.
+
+    Raises:
+        HandoffError: when it can't be read.
+    """
+    try:
+        found = yaml.safe_load(path.read_bytes())["expectations"]
+        return {name: msgspec.convert({**each, "name": name}, Expectations) for name, each in found.items()}
+    except (OSError, yaml.YAMLError, msgspec.ValidationError, KeyError, TypeError, AttributeError) as error:
+        why = " ".join(str(error).split())
+        raise HandoffError(f"{path} can't be read: {why}", hint="compile the notebook again") from None
+
+
+def _said(expected: Expectations) -> dict[str, Any]:
+    """Return the fields that say something, as plain values."""
+    blank = to_builtins(Expectations(name=expected.name))
+    return {key: value for key, value in to_builtins(expected).items() if value != blank[key]}
 
 
 def gates_yaml(pipeline: Pipeline) -> bytes:

@@ -17,13 +17,14 @@ class Session:
     """Collect what a stage records; ``upstream_datasets`` are those that its inputs were made from.
 
     ``curves`` are the figures logged step by step: step, value and time in milliseconds each.
-    ``reads`` maps paths (as text, relative to the notebook's folder or absolute) to the SHA-256 of their content.
+    ``folder`` is the compiled folder that it runs from. ``reads`` maps paths (as text, relative to the notebook's folder or absolute) to the SHA-256 of their content.
     """
 
     run_id: str
     pipeline: str
     stage: str
     root: str
+    folder: str = ""
     params: dict[str, Any] = field(default_factory=dict)
     datasets: list[NamedVersion] = field(default_factory=list)
     upstream_datasets: list[NamedVersion] = field(default_factory=list)
@@ -45,10 +46,12 @@ def current() -> Session | None:
     return _current
 
 
-def start(pipeline: str, stage: str, root: str) -> Session:
+def start(pipeline: str, stage: str, root: str, folder: str = "") -> Session:
     """Open the session of a stage; the run's id comes from the environment, where a run started this process."""
     global _current  # noqa: PLW0603 - one process runs one stage: that is what a session is
-    _current = Session(run_id=os.environ.get(RUN_VARIABLE, ""), pipeline=pipeline, stage=stage, root=root)
+    _current = Session(
+        run_id=os.environ.get(RUN_VARIABLE, ""), pipeline=pipeline, stage=stage, root=root, folder=folder
+    )
     return _current
 
 

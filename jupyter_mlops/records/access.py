@@ -19,6 +19,8 @@ ACTIONS: dict[str, tuple[str, ...]] = {
     "read": ("viewer", "data-scientist", "ml-engineer", "approver"),
     "predict": ("data-scientist", "ml-engineer", "approver"),
     "data.add": ("data-scientist", "ml-engineer"),
+    "data.expect": ("data-scientist", "ml-engineer"),
+    "data.check": ("data-scientist", "ml-engineer", "approver"),
     "data.gc": ("ml-engineer",),
     "run": ("data-scientist", "ml-engineer"),
     "model.log": ("data-scientist", "ml-engineer"),

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from jupyter_mlops.records.base import Value
+from jupyter_mlops.records.expectation import Expectations
 
 
 class StageOptions(Value, frozen=True, kw_only=True):
@@ -45,6 +46,14 @@ class Gate(Value, frozen=True, kw_only=True):
     cell: int
 
 
+class Expected(Value, frozen=True, kw_only=True):
+    """Hold what a notebook's cell expects of a dataset."""
+
+    dataset: str
+    expectations: Expectations
+    cell: int
+
+
 class Pipeline(Value, frozen=True, kw_only=True):
     """Hold the whole graph of a notebook; ``params`` are literals, stages stand in page order.
 
@@ -56,6 +65,7 @@ class Pipeline(Value, frozen=True, kw_only=True):
     stages: tuple[Stage, ...] = ()
     setup: tuple[int, ...] = ()
     gates: tuple[Gate, ...] = ()
+    expected: tuple[Expected, ...] = ()
     suggested: bool = False
 
     @property

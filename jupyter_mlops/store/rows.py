@@ -12,6 +12,7 @@ from jupyter_mlops.records.description import Description
 from jupyter_mlops.records.drift import DriftReport
 from jupyter_mlops.records.evaluation import Evaluation
 from jupyter_mlops.records.explanation import Explanation
+from jupyter_mlops.records.expectation import Expectations, Validation
 from jupyter_mlops.records.model import ModelVersion, Promotion, Retirement
 from jupyter_mlops.records.run import Run, StageExecution
 from jupyter_mlops.records.serving import Deployment, Prediction
@@ -28,6 +29,7 @@ KINDS: dict[str, type[Record]] = {
     "description": Description,
     "drift": DriftReport,
     "evaluation": Evaluation,
+    "expectations": Expectations,
     "explanation": Explanation,
     "grant": Grant,
     "model": ModelVersion,
@@ -38,6 +40,7 @@ KINDS: dict[str, type[Record]] = {
     "run": Run,
     "stage": StageExecution,
     "token": Token,
+    "validation": Validation,
 }
 
 

@@ -12,6 +12,7 @@ from jupyter_mlops.errors import UsageError
 from jupyter_mlops.pipeline import cache_key, environment
 from jupyter_mlops.pipeline.compiler import compile_pipeline
 from jupyter_mlops.pipeline.layout import MARKER, SOURCE_KEY
+from jupyter_mlops.pipeline.pages import EXPECTATIONS
 from jupyter_mlops.store.files import write_atomic
 from jupyter_mlops.workflows import build
 
@@ -59,9 +60,9 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
     for path in sorted(folder.glob("*.ipynb")):
         if path.name not in files and _is_ours(path):
             path.unlink()
-    gates = folder / "gates.yaml"
-    if gates.name not in files and gates.is_file() and b"jupyter mlops compile" in gates.read_bytes()[:200]:
-        gates.unlink()
+    for path in (folder / "gates.yaml", folder / EXPECTATIONS):
+        if path.name not in files and path.is_file() and b"jupyter mlops compile" in path.read_bytes()[:200]:
+            path.unlink()
 
 
 def _is_ours(path: Path) -> bool:

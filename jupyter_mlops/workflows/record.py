@@ -31,11 +31,12 @@ def dataset(
 
     Raises:
         DataError: when the source is missing or can't be read.
+        BlockedError: when it isn't as expected.
         NotFoundError: when there is no such version on record.
         UsageError: when the name can't name a dataset, or a version is named for a source.
     """
     from jupyter_mlops.data import sources, versions
-    from jupyter_mlops.workflows import data, recorded
+    from jupyter_mlops.workflows import data, expectations, recorded
 
     if source is None:
         name, _, asked = name.partition("@")
@@ -55,13 +56,14 @@ def dataset(
     path = versions.checkout(store, version, file_name=sources.own_name(source, query))
     session.datasets.append(NamedVersion(name=name, version=version.version))
     session.reads |= {**versions.reads_of(store, version, source), **listed}
+    expectations.hold(settings, session, version)
     return path
 
 
 def _on_record(name: str, asked: str) -> Path:
     """Return the path of a version's content; the newest, which may be another one next time, makes the stage run again."""
     from jupyter_mlops.data import versions
-    from jupyter_mlops.workflows import data
+    from jupyter_mlops.workflows import data, expectations
 
     settings, session = project()
     store = open_store(settings)
@@ -70,6 +72,7 @@ def _on_record(name: str, asked: str) -> Path:
     session.datasets.append(NamedVersion(name=name, version=version.version))
     if not asked:
         session.reads[f"dataset://{name}"] = version.version
+    expectations.hold(settings, session, version)
     return path
 
 

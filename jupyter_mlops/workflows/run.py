@@ -26,6 +26,7 @@ from jupyter_mlops.store import housekeeping, run_state, stamp
 from jupyter_mlops.store.opened import open_store
 from jupyter_mlops.workflows import build, provenance, run_page
 from jupyter_mlops.workflows.acting import acting
+from jupyter_mlops.workflows.expectations import declare_all
 from jupyter_mlops.workflows.live import LiveRun
 from jupyter_mlops.workflows.plans import Plans
 from jupyter_mlops.workflows.rounds import run_rounds
@@ -126,6 +127,7 @@ class _Prepared:
             acting(self._settings, "run", f"run/{run_id}", notebook=name, params=given) as act,
             run_state.alive(self._settings, run_id),
         ):
+            declare_all(self._settings, self.pipeline, name)
             running = _Running(self._settings, self._path, self._notebook, self.pipeline, run_id)
             finished = running.go(values, {name: values[name] for name in given}, group, self.options)
             act.note(status=finished.status)

@@ -14,7 +14,7 @@ import msgspec
 from jupyter_mlops import settings as project
 from jupyter_mlops.errors import StageFailedError
 from jupyter_mlops.notebook import cells as notebooks
-from jupyter_mlops.notebook.tags import OF_A_MODEL, untagged
+from jupyter_mlops.notebook.tags import ABOUT, untagged
 from jupyter_mlops.pipeline.comparison import snapshot
 from jupyter_mlops.pipeline.layout import SOURCE_KEY
 from jupyter_mlops.records.run import StageError, StageExecution
@@ -262,7 +262,7 @@ def _code_cells(notebook: Notebook) -> list[Cell]:
     return [
         cell
         for cell in notebook.cells
-        if cell.cell_type == "code" and _kind(cell) not in ("skip", *OF_A_MODEL)
+        if cell.cell_type == "code" and _kind(cell) not in ("skip", *ABOUT)
     ]
 
 

@@ -22,7 +22,7 @@ from jupyter_mlops.records.ref import Ref
 from jupyter_mlops.records.run import StageError, StageExecution
 from jupyter_mlops.store import stamp
 from jupyter_mlops.store.files import copy_atomic
-from jupyter_mlops.workflows import keeping, validate
+from jupyter_mlops.workflows import expectations, keeping, validate
 from jupyter_mlops.workflows.validate import Again, Failure
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Stages:
     paths: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.files = FileDigests(self.plans.folder)
+        self.files = FileDigests(self.plans.folder, expectations.digests(self.store))
         self._stopped = threading.Event()
         self._attempts: dict[str, int] = {}
         self._causes: dict[str, str] = {}

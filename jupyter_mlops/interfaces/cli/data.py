@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 from jupyter_mlops.interfaces.cli._common import emit, json_option
+from jupyter_mlops.interfaces.cli._data_expect import check, expect
 
 
 @click.group("data")
 def command() -> None:
-    """Record, list, show, compare, check out, verify and clean up dataset versions.
+    """Record, list, show, compare, check, check out, verify and clean up dataset versions.
 
     DATASET is NAME (the newest) or NAME@VERSION.
     """
@@ -99,6 +100,10 @@ def diff(left: str, right: str, key: str, *, as_json: bool) -> None:
         emit(found)
     else:
         view.show_diff(found)
+
+
+command.add_command(expect)
+command.add_command(check)
 
 
 @command.command("checkout")
