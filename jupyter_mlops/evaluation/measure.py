@@ -14,7 +14,7 @@ from jupyter_mlops.evaluation.own_metrics import OwnMetrics, own_plan
 from jupyter_mlops.evaluation.plan import Plan, combined, merge_rows
 from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows
 from jupyter_mlops.evaluation.system import Probe, interval
-from jupyter_mlops.stats.bootstrap import LEVEL, Estimate, bootstrap, p_value_below
+from jupyter_mlops.stats.bootstrap import LEVEL, RESAMPLES, Estimate, bootstrap, p_value_below
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -153,7 +153,7 @@ def _figure(
 def _estimate(plan: Plan) -> Estimate:
     columns, counts = merge_rows(plan.columns)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return bootstrap(plan.build(columns), counts)
+        return bootstrap(plan.build(columns), counts, resamples=plan.resamples or RESAMPLES)
 
 
 def _defined(value: float, metric: Metric) -> float:

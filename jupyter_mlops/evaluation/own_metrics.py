@@ -38,6 +38,8 @@ WORDS = {
     "sensitive_features": "sensitive_features",
 }
 _TWO = 2
+# Each is a call of the function, which may take milliseconds.
+_RESAMPLES = 500
 _DEPRECATED = "deprecated"
 _HINT = "its parameters may be y_true, y_pred, y_score, y_prob, sample_weight, X, sensitive_features, and others with a default"
 
@@ -148,7 +150,7 @@ def own_plan(
 
         return statistic
 
-    return Plan((every.astype(np.float64), *_fingerprint(predictions)), build)
+    return Plan((every.astype(np.float64), *_fingerprint(predictions)), build, resamples=_RESAMPLES)
 
 
 @dataclass(frozen=True, slots=True)

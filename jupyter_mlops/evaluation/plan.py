@@ -74,7 +74,8 @@ class Plan:
 
     ``build`` may be given fewer rows, each with the count it stands for: equal rows are merged. ``parts`` are the
     factors and plans of a figure that is a weighted sum of others. ``interval`` gives the figure's interval at a level
-    where its own form says better than resampling how sure it is, as that of a gap between groups.
+    where its own form says better than resampling how sure it is, as that of a gap between groups. ``resamples`` is the
+    most that may be drawn, where each means a call of the user's own code.
     """
 
     columns: tuple[Floats, ...]
@@ -86,6 +87,7 @@ class Plan:
     extreme: Extreme | None = None
     parts: tuple[tuple[float, Plan], ...] = ()
     interval: Callable[[float], tuple[float, float] | None] | None = None
+    resamples: int | None = None
 
 
 def sums_plan(columns: tuple[Floats, ...], sums: Sums, note: str = "") -> Plan:
@@ -170,7 +172,13 @@ def combined(plans: list[tuple[float, Plan]]) -> Plan:
 
         return statistic
 
-    return Plan(columns, build, sums=_combined_sums(plans, places), parts=tuple(plans))
+    return Plan(
+        columns,
+        build,
+        sums=_combined_sums(plans, places),
+        parts=tuple(plans),
+        resamples=_fewest([plan for _, plan in plans]),
+    )
 
 
 def extreme_plan(plans: list[Plan], *, highest: bool, note: str = "") -> Plan:
@@ -193,7 +201,7 @@ def extreme_plan(plans: list[Plan], *, highest: bool, note: str = "") -> Plan:
 
         return statistic
 
-    return Plan(columns, build, note, extreme=Extreme(tuple(plans), highest))
+    return Plan(columns, build, note, extreme=Extreme(tuple(plans), highest), resamples=_fewest(plans))
 
 
 def restricted(plan: Plan, inside: Floats) -> Plan:
@@ -217,11 +225,16 @@ def restricted(plan: Plan, inside: Floats) -> Plan:
         # A row outside is of neither class: it is left out of the ranks.
         ranks and Ranks(ranks.kind, lambda columns: _inside(ranks.terms(columns[:-1]), columns[-1])),
         parts=tuple((factor, restricted(part, inside)) for factor, part in plan.parts),
+        resamples=plan.resamples,
     )
 
 
 def _inside(terms: list[tuple[Floats, Floats]], inside: Floats) -> list[tuple[Floats, Floats]]:
     return [(np.where(inside > 0, positive, np.nan), scores) for positive, scores in terms]
+
+
+def _fewest(plans: list[Plan]) -> int | None:
+    return min((plan.resamples for plan in plans if plan.resamples is not None), default=None)
 
 
 def _joined(plans: list[Plan]) -> tuple[tuple[Floats, ...], list[tuple[int, ...]]]:
