@@ -72,13 +72,14 @@ class Axis(Value, frozen=True):
 
 
 def around(*figures: float) -> Axis | None:
-    """Return an axis on which figures have room to both sides; None where one of them is no number."""
+    """Return an axis on which figures have room to both sides; None where they have no axis."""
     finite = [figure for figure in figures if math.isfinite(figure)]
     if not finite or any(math.isnan(figure) for figure in figures):
         return None
     low, high = min(finite), max(finite)
     room = (high - low) * _ROOM or abs(high) * _ROOM or 1.0
-    return Axis(low - room, high + room)
+    # The width of what spans half of all numbers is none.
+    return Axis(low - room, high + room) if math.isfinite(high - low + 2 * room) else None
 
 
 def of_shares(figures: Iterable[float]) -> Axis:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING
 
-from jupyter_mlops.evaluation import axes, names
+from jupyter_mlops.errors import GateError
+from jupyter_mlops.evaluation import axes, conditions, names
 from jupyter_mlops.evaluation.axes import Bar, number
 from jupyter_mlops.records.base import Value
 
@@ -13,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from jupyter_mlops.evaluation.axes import Axis
-    from jupyter_mlops.records.evaluation import Evaluation, Figure, Slice
+    from jupyter_mlops.evaluation.conditions import Metric
+    from jupyter_mlops.records.evaluation import ConditionResult, Evaluation, Figure, Slice
 
 # More groups than these are for the JSON.
 _MOST = 12
@@ -54,16 +57,19 @@ class Section(Value, frozen=True, kw_only=True):
 
 def sections(evaluation: Evaluation, champion: Evaluation | None = None) -> tuple[Section, ...]:
     """Return what is shown below the conditions; where nothing of it was measured there is none."""
+    asked = {
+        str(metric): each for each in evaluation.conditions if (metric := _metric(each.text)) is not None
+    }
     return (
         *_overall(evaluation, champion),
-        *_fairness(evaluation),
-        *_groups(evaluation),
-        *_found(evaluation),
+        *_fairness(evaluation, asked),
+        *_groups(evaluation, asked),
+        *_found(evaluation, asked),
     )
 
 
 def _overall(evaluation: Evaluation, champion: Evaluation | None) -> Iterator[Section]:
-    figures = [each for each in evaluation.figures if not _attribute(each.metric)]
+    figures = [each for each in evaluation.figures if _name(each.metric) not in names.FAIRNESS]
     if not figures:
         return
     theirs = {each.metric: each.value for each in champion.figures} if champion else {}
@@ -72,61 +78,60 @@ def _overall(evaluation: Evaluation, champion: Evaluation | None) -> Iterator[Se
         if champion and theirs
         else ""
     )
-    axis = axes.of_shares(
-        end for each in figures if _is_share(each.metric) for end in _ends(each, theirs.get(each.metric))
-    )
+    beside = [(each, theirs.get(each.metric)) for each in figures]
+    shares = [(each, mark) for each, mark in beside if _is_share(each.metric, _ends(each, mark))]
+    axis = axes.of_shares(end for each, mark in shares for end in _ends(each, mark))
     points = [
-        _point(each, each.metric, axis if _is_share(each.metric) else None, theirs.get(each.metric))
-        for each in figures
+        _point(each, each.metric, axis if (each, mark) in shares else None, mark) for each, mark in beside
     ]
     chart = Chart(title="", points=tuple(points), ends=_axis_words(axis, points), note=note)
     lead = ", ".join(f"{each.metric} {number(each.value)}" for each in figures[:3])
     yield Section(title="Figures", summary=lead, charts=(chart,))
 
 
-def _fairness(evaluation: Evaluation) -> Iterator[Section]:
-    figures = [each for each in evaluation.figures if _attribute(each.metric)]
-    if not figures:
+def _fairness(evaluation: Evaluation, asked: dict[str, ConditionResult]) -> Iterator[Section]:
+    charts: dict[tuple[str, float], list[tuple[Figure, Metric]]] = {}
+    for each in evaluation.figures:
+        metric = _metric(f"{each.metric} >= 0")
+        if metric is not None and metric.name in names.FAIRNESS:
+            fair = 1.0 if metric.name.endswith("_ratio") else 0.0
+            charts.setdefault((", ".join(metric.attributes), fair), []).append((each, metric))
+    if not charts:
         return
-    thresholds = {
-        each.text.split()[0]: each.threshold for each in evaluation.conditions if each.difference is None
-    }
-    ratios = [each for each in figures if "_ratio" in each.metric]
-    gaps = [each for each in figures if each not in ratios]
-    charts = [
-        *(
-            [_of_fairness(gaps, thresholds, 0.0, "Largest difference between two groups; 0 is none.")]
-            if gaps
-            else []
-        ),
-        *(
-            [_of_fairness(ratios, thresholds, 1.0, "Smallest ratio of two groups; 1 is none.")]
-            if ratios
-            else []
-        ),
-    ]
-    attributes = dict.fromkeys(_attribute(each.metric) for each in figures)
-    failed = any(
-        each.status == "failed" and _attribute(each.text.split()[0]) for each in evaluation.conditions
-    )
     yield Section(
-        title="Fairness", summary=f"by {', '.join(attributes)}", charts=tuple(charts), opened=failed
+        title="Fairness",
+        summary=f"by {', '.join(dict.fromkeys(attribute for attribute, _ in charts))}",
+        charts=tuple(
+            _of_fairness(attribute, fair, figures, asked) for (attribute, fair), figures in charts.items()
+        ),
+        opened=any(
+            each.status == "failed" and _name(metric) in names.FAIRNESS for metric, each in asked.items()
+        ),
     )
 
 
 def _of_fairness(
-    figures: Sequence[Figure], thresholds: dict[str, float | None], fair: float, note: str
+    attribute: str,
+    fair: float,
+    figures: Sequence[tuple[Figure, Metric]],
+    asked: dict[str, ConditionResult],
 ) -> Chart:
-    held = [(each, thresholds.get(each.metric)) for each in figures]
-    axis = axes.of_shares([fair, *(end for each, threshold in held for end in _ends(each, threshold))])
-    points = [_point(each, each.metric, axis, threshold) for each, threshold in held]
-    line = " The dashed line is the gate's threshold." if any(tick is not None for _, tick in held) else ""
-    return Chart(title="", points=tuple(points), ends=_axis_words(axis, points), note=note + line)
+    held = [(figure, metric, _threshold(asked.get(str(metric)))) for figure, metric in figures]
+    ends = [fair, *(end for figure, _, threshold in held for end in _ends(figure, threshold))]
+    axis = axes.of_shares(ends) if _within(ends) else axes.around(*ends)
+    points = [_point(figure, metric.name, axis, threshold) for figure, metric, threshold in held]
+    notes = [
+        "Ratios of two groups; 1 is no difference."
+        if fair
+        else "Largest difference between two groups; 0 is none.",
+        *(["The dashed line is the gate's threshold."] if any(each[2] is not None for each in held) else []),
+    ]
+    return Chart(title=attribute, points=tuple(points), ends=_axis_words(axis, points), note=" ".join(notes))
 
 
-def _groups(evaluation: Evaluation) -> Iterator[Section]:
-    given = [each for each in evaluation.slices if not getattr(each, "found", False)]
-    failed = any(each.status == "failed" and "worst" in each.text for each in evaluation.conditions)
+def _groups(evaluation: Evaluation, asked: dict[str, ConditionResult]) -> Iterator[Section]:
+    given = [each for each in evaluation.slices if not each.found]
+    failed = _failed_part(asked, names.WORST_SLICE)
     overall = {each.metric: each.value for each in evaluation.figures}
     for attribute in dict.fromkeys(each.attribute for each in given):
         parts = [each for each in given if each.attribute == attribute]
@@ -143,7 +148,7 @@ def _groups(evaluation: Evaluation) -> Iterator[Section]:
 def _of_groups(metric: str, parts: Sequence[Slice], overall: float | None) -> Chart:
     figures = [(part, figure) for part in parts for figure in part.figures if figure.metric == metric]
     ends = [end for _, figure in figures for end in _ends(figure, overall)]
-    axis = axes.of_shares(ends) if _is_share(metric) else axes.around(*ends)
+    axis = axes.of_shares(ends) if _is_share(metric, ends) else axes.around(*ends)
     worst = _worst(metric, [figure for _, figure in figures])
     points = tuple(
         _point(figure, part.group, axis, overall, rows=part.rows, worst=figure is worst)
@@ -159,15 +164,21 @@ def _of_groups(metric: str, parts: Sequence[Slice], overall: float | None) -> Ch
     )
 
 
-def _found(evaluation: Evaluation) -> Iterator[Section]:
-    found = [each for each in evaluation.slices if getattr(each, "found", False)]
-    metrics = list(dict.fromkeys(figure.metric for part in found for figure in part.figures))
+def _found(evaluation: Evaluation, asked: dict[str, ConditionResult]) -> Iterator[Section]:
+    found = [each for each in evaluation.slices if each.found]
+    metrics = dict.fromkeys(
+        figure.metric for part in found for figure in part.figures if _name(figure.metric) in names.QUALITY
+    )
     if not metrics:
         return
     overall = {each.metric: each.value for each in evaluation.figures}
-    charts = [_of_groups(metric, [_named(part) for part in found], overall.get(metric)) for metric in metrics]
-    failed = any(each.status == "failed" and "found" in each.text for each in evaluation.conditions)
-    yield Section(title="Slices found", summary=_worst_in_words(charts), charts=tuple(charts), opened=failed)
+    charts = [_of_groups(metric, found, overall.get(metric)) for metric in metrics]
+    yield Section(
+        title="Slices found",
+        summary=_worst_in_words(charts) or f"{found[0].group}, {found[0].rows:,} rows",
+        charts=tuple(charts),
+        opened=_failed_part(asked, names.WORST_FOUND_SLICE),
+    )
 
 
 def _point(
@@ -195,9 +206,9 @@ def _point(
 def _worst(metric: str, figures: Sequence[Figure]) -> Figure | None:
     """Return the worst of several groups' figures; of a mere rate none is worse than another."""
     known = [each for each in figures if math.isfinite(each.value)]
-    if len(known) < 2 or metric not in names.QUALITY:  # noqa: PLR2004 - one group is not worse than itself
+    if len(known) < 2 or _name(metric) not in names.QUALITY:  # noqa: PLR2004 - one group is not worse than itself
         return None
-    sign = -1 if metric in names.LOWER_IS_BETTER else 1
+    sign = -1 if _name(metric) in names.LOWER_IS_BETTER else 1
     worst, next_worst, *_ = sorted(known, key=lambda each: sign * each.value)
     return worst if worst.value != next_worst.value else None
 
@@ -210,12 +221,6 @@ def _worst_in_words(charts: Iterable[Chart]) -> str:
     return ""
 
 
-def _named(part: Slice) -> Slice:
-    from msgspec.structs import replace
-
-    return replace(part, group=f"{part.attribute} = {part.group}" if part.attribute else part.group)
-
-
 def _ends(figure: Figure, *more: float | None) -> list[float]:
     return [figure.value, *(figure.ci or ()), *(each for each in more if each is not None)]
 
@@ -225,11 +230,29 @@ def _axis_words(axis: Axis | None, points: Sequence[Point]) -> tuple[str, ...]:
     return (number(axis.low), number(axis.high)) if axis is not None and drawn else ()
 
 
-def _attribute(metric: str) -> str:
-    """Return the protected attribute that a fairness figure is by; empty for other figures."""
-    name, bracket, rest = metric.partition("[")
-    return rest.rstrip("]").strip("\"'") if bracket and name in names.FAIRNESS else ""
+def _metric(condition: str) -> Metric | None:
+    """Return the figure that a condition is about; None where an older one is no longer understood."""
+    try:
+        return conditions.parse(condition).metric
+    except GateError:
+        return None
 
 
-def _is_share(metric: str) -> bool:
-    return metric in _SHARES
+def _name(metric: str) -> str:
+    return re.split(r"[\[(.]", metric, maxsplit=1)[0]
+
+
+def _threshold(result: ConditionResult | None) -> float | None:
+    return None if result is None or result.difference is not None else result.threshold
+
+
+def _failed_part(asked: dict[str, ConditionResult], part: str) -> bool:
+    return any(each.status == "failed" and metric.endswith(f".{part}") for metric, each in asked.items())
+
+
+def _is_share(metric: str, figures: Sequence[float]) -> bool:
+    return _name(metric) in _SHARES and _within(figures)
+
+
+def _within(figures: Iterable[float]) -> bool:
+    return all(0 <= figure <= 1 for figure in figures)

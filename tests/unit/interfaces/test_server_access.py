@@ -29,6 +29,7 @@ pytest_plugins = ["pytest_jupyter.jupyter_server"]
 REQUESTS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("read", "GET", "project", {}),
     ("read", "GET", "runs", {}),
+    ("read", "GET", "version", {"model": "churn/3"}),
     ("run", "POST", "runs", {"params": {"not a name": 1}}),
     ("model.approve", "POST", "approvals", {"model": "churn/2", "verdict": "approved", "reason": "read it"}),
     ("model.promote", "POST", "promotions", {"model": "churn/2"}),
@@ -95,7 +96,7 @@ def state(store: Store) -> dict[str, int]:
 
 async def ask(jp_fetch: Fetch, user: str, method: str, where: str, body: dict[str, Any]) -> tuple[int, Any]:
     sent: dict[str, Any] = (
-        {"params": {"path": "n.ipynb"}}
+        {"params": {"path": "n.ipynb", **body}}
         if method == "GET"
         else {"body": json.dumps({"path": "n.ipynb", **body})}
     )
@@ -124,6 +125,14 @@ async def test_what_a_role_may_do_over_rest(jp_fetch: Fetch, store: Store, user:
         assert state(store) == before, action
         (logged,) = store.audit.events("ORDER BY seq DESC LIMIT 1")
         assert (logged.phase, logged.actor, logged.action) == ("denied", user, action)
+
+
+@pytest.mark.parametrize("user, status", [("viewer", 403), ("data-scientist", 404)])
+async def test_who_may_not_compare_data_compares_no_traffic(
+    jp_fetch: Fetch, store: Store, user: str, status: int
+) -> None:
+    code, answer = await ask(jp_fetch, user, "POST", "drift-reports", {"model": "churn"})
+    assert code == status, answer
 
 
 async def test_a_promotion_waits_for_another_persons_approval(jp_fetch: Fetch, store: Store) -> None:

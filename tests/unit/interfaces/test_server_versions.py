@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
+from msgspec.structs import replace
 from tornado.httpclient import HTTPClientError
 
 from jupyter_mlops import settings as project
+from jupyter_mlops.data import versions
 from jupyter_mlops.records.evaluation import ConditionResult, Evaluation
 from jupyter_mlops.records.model import ModelVersion, Signature
+from jupyter_mlops.records.serving import Prediction
 from jupyter_mlops.store.opened import open_store
+from jupyter_mlops.store.predictions import PredictionLog
 from tests import notebooks
 
 if TYPE_CHECKING:
@@ -96,6 +101,60 @@ async def test_what_a_gate_blocks_is_409_and_changes_nothing(jp_fetch: Fetch, ro
     assert (status, problem["code"]) == (409, "MLO510")
     assert "auc >= 0.815" in problem["message"]
     assert all(not model["aliases"] for model in (await _project(jp_fetch))["models"])
+
+
+async def test_a_version_is_shown_from_near(jp_fetch: Fetch, root: Path) -> None:
+    params = {"path": "n.ipynb", "model": "churn/2"}
+    shown = json.loads((await jp_fetch("jupyter-mlops", "version", params=params)).body)
+    (gate,) = shown["gates"]
+    assert (gate["title"], gate["conditions"][0]["status"]) == ("Gate failed", "failed")
+    assert shown["logged"] == {"auc": pytest.approx(0.82)}
+    with pytest.raises(HTTPClientError) as gone:
+        await jp_fetch("jupyter-mlops", "version", params={**params, "model": "churn/9"})
+    assert gone.value.code == 404
+
+
+async def test_live_traffic_is_compared_and_its_report_opened(jp_fetch: Fetch, root: Path) -> None:
+    settings = project.load(root)
+    store = open_store(settings)
+    ages = pd.DataFrame({"age": range(200)})
+    rows = versions.add(store, "people", ages)
+    given = store.ledger.get("model/churn@2")
+    assert isinstance(given, ModelVersion)
+    store.ledger.append(replace(given, version=3, datasets=(str(rows.ref),)))
+    assert (await _post(jp_fetch, "drift-reports", path="n.ipynb", model="churn"))[0] == 404
+    log = PredictionLog(settings.state / "predictions.db")
+    asked = {"age": [float(age + 500) for age in range(200)]}
+    log.append(
+        [Prediction(prediction_id="p", deployment="d", model="churn", version=3, rows=200, inputs=asked)]
+    )
+    log.close()
+    status, made = await _post(jp_fetch, "drift-reports", path="n.ipynb", model="churn")
+    assert (status, made["drifted"]) == (201, True), made
+    shown = await _project(jp_fetch)
+    assert [each["report_id"] for each in shown["drift"]] == [made["report_id"]]
+    assert shown["traffic"] == [{"model": "churn", "requests": 1, "reference": f"people@{rows.version}"}]
+    where = ("jupyter-mlops", "drift-reports", made["report_id"])
+    page = json.loads((await jp_fetch(*where, params={"path": "n.ipynb"})).body)["html"]
+    assert "age" in page
+
+
+async def test_what_the_comparison_complains_of_is_said(jp_fetch: Fetch, root: Path) -> None:
+    settings = project.load(root)
+    store = open_store(settings)
+    rows = versions.add(store, "people", pd.DataFrame({"age": [1, 2]}))
+    given = store.ledger.get("model/churn@2")
+    assert isinstance(given, ModelVersion)
+    store.ledger.append(replace(given, version=3, datasets=(str(rows.ref),)))
+    log = PredictionLog(settings.state / "predictions.db")
+    log.append(
+        [Prediction(prediction_id="p", deployment="d", model="churn", version=3, rows=1, inputs={"b": [1.0]})]
+    )
+    log.close()
+    status, problem = await _post(jp_fetch, "drift-reports", path="n.ipynb", model="churn")
+    assert status == 400
+    assert "column" in problem["message"]
+    assert "Traceback" not in problem["message"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,167 @@
+"""What the picture of a gate shows: where marks stand, in which words, and what is unfolded."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jupyter_mlops.evaluation import axes
+from jupyter_mlops.evaluation.view import view
+from jupyter_mlops.records.evaluation import ConditionResult, Evaluation, Figure, Slice
+
+ANY = st.floats(allow_nan=True, allow_infinity=True)
+
+
+def evaluation(*conditions: ConditionResult, **more: Any) -> Evaluation:
+    return Evaluation(model="churn", version=3, passed=False, conditions=conditions, **more)
+
+
+def part(
+    group: str, attribute: str = "sex", *, found: bool = False, rows: int = 100, **figures: float
+) -> Slice:
+    made = tuple(Figure(metric=name, value=value, ci=(value, value)) for name, value in figures.items())
+    return Slice(attribute=attribute, group=group, rows=rows, figures=made, found=found)
+
+
+@given(st.lists(ANY, min_size=1, max_size=5), ANY)
+def test_every_mark_stands_within_the_picture(figures: list[float], tick: float) -> None:
+    axis = axes.around(*figures, tick)
+    if axis is None:
+        finite = [each for each in (*figures, tick) if math.isfinite(each)]
+        too_wide = bool(finite) and max(map(abs, finite)) > 1e307
+        assert too_wide or not finite or any(map(math.isnan, (*figures, tick)))
+        return
+    bar = axis.bar(figures[0], (min(figures), max(figures)), mark=tick, holds="<=", base=0.0)
+    assert bar.ends is not None
+    assert bar.holds == (0.0, bar.mark)
+    assert all(0 <= place <= 1 for place in (bar.at, *bar.ends, bar.mark or 0.0, bar.base or 0.0))
+    assert bar.ends[0] <= bar.at <= bar.ends[1]
+
+
+@given(st.lists(st.floats(0, 1), max_size=5))
+def test_an_axis_of_shares_holds_them_all(shares: list[float]) -> None:
+    axis = axes.of_shares(shares)
+    assert 0 <= axis.low < axis.high <= 1
+    assert all(axis.low - 1e-6 <= share <= axis.high + 1e-6 for share in shares)
+
+
+@pytest.mark.parametrize(
+    "value, text",
+    [
+        (0.85174, "0.8517"),
+        (8000.0, "8,000"),
+        (123456.7, "1.235e+05"),
+        (0.00001, "1.000e-05"),
+        (0.0, "0"),
+        (math.inf, "inf"),
+        (math.nan, "nan"),
+    ],
+)
+def test_figures_are_written_as_people_read_them(value: float, text: str) -> None:
+    assert axes.number(value) == text
+
+
+def test_a_condition_holds_on_its_side_of_the_threshold() -> None:
+    least = ConditionResult(
+        text="accuracy >= 0.8", status="passed", value=0.85, threshold=0.8, ci=(0.83, 0.87)
+    )
+    most = ConditionResult(text="0.1 > log_loss", status="failed", value=0.2, threshold=0.1)
+    first, second = view(evaluation(least, most)).conditions
+    assert first.bar is not None
+    assert second.bar is not None
+    assert first.bar.holds == (first.bar.mark, 1.0)
+    assert second.bar.holds == (0.0, second.bar.mark)
+    assert (first.threshold, second.threshold) == ("≥ 0.8", "< 0.1")
+    assert second.interval == ""
+
+
+def test_a_difference_stands_beside_zero_and_its_margin() -> None:
+    paired = ConditionResult(
+        text="roc_auc >= champion.roc_auc - 0.005",
+        status="passed",
+        value=0.9,
+        threshold=0.875,
+        difference=0.02,
+        ci=(0.01, 0.03),
+        p_value=0.0001,
+    )
+    (shown,) = view(evaluation(paired)).conditions
+    assert shown.bar is not None
+    assert shown.bar.zero is not None
+    assert shown.bar.mark is not None
+    assert shown.bar.mark < shown.bar.zero < shown.bar.at
+    assert shown.interval == "difference +0.02 (+0.01 to +0.03)"
+    assert shown.test.startswith("p < 0.001")
+
+
+def test_what_was_not_measured_has_words_and_no_bar() -> None:
+    gone = ConditionResult(text="gpu_peak_memory_mb <= 8000", status="not evaluated", threshold=8000.0)
+    old = ConditionResult(text="a metric of old ~ 3", status="passed", value=math.nan, threshold=3.0)
+    first, second = view(evaluation(gone, old)).conditions
+    assert (first.bar, first.figure, first.threshold) == (None, "", "≤ 8,000")
+    assert (second.bar, second.threshold) == (None, "threshold 3")
+
+
+def test_the_worst_group_is_named_and_a_tie_is_no_worst() -> None:
+    parts = (part("f", accuracy=0.8, base_rate=0.2), part("m", rows=70, accuracy=0.7, base_rate=0.1))
+    (section,) = view(evaluation(slices=parts)).sections
+    assert section.title == "By sex"
+    assert section.summary == "worst accuracy: m, 0.700 on 70 rows"
+    accuracy, base_rate = section.charts
+    assert [point.tag for point in accuracy.points] == ["", "worst"]
+    assert [point.tag for point in base_rate.points] == ["", ""]
+    tied = (part("f", accuracy=0.8), part("m", accuracy=0.8))
+    assert view(evaluation(slices=tied)).sections[0].summary == "2 groups"
+    errors = (part("f", mean_absolute_error=3.0), part("m", mean_absolute_error=30.0))
+    assert view(evaluation(slices=errors)).sections[0].summary.startswith("worst mean_absolute_error: m, 30")
+
+
+def test_what_a_failed_condition_is_about_is_unfolded() -> None:
+    fair = 'demographic_parity_difference["sex"]'
+    shown = (Figure(metric=fair, value=0.2), Figure(metric='demographic_parity_ratio["sex"]', value=0.7))
+    parts = (part("f", accuracy=0.8), part("m", accuracy=0.7), part("age < 20", "", found=True, accuracy=0.5))
+
+    def opened(text: str) -> dict[str, bool]:
+        failed = ConditionResult(text=text, status="failed", value=0.2, threshold=0.1)
+        return {
+            each.title: each.opened for each in view(evaluation(failed, figures=shown, slices=parts)).sections
+        }
+
+    closed = {"Fairness": False, "By sex": False, "Slices found": False}
+    assert opened("accuracy >= 0.1") == closed
+    assert opened(f"{fair} <= 0.1") == {**closed, "Fairness": True}
+    assert opened("accuracy.worst_slice >= 0.1") == {**closed, "By sex": True}
+    assert opened("accuracy.worst_found_slice >= 0.1") == {**closed, "Slices found": True}
+
+
+def test_fairness_stands_beside_the_threshold_that_is_asked() -> None:
+    asked = ConditionResult(
+        text='demographic_parity_difference["sex"] <= 0.1', status="passed", value=0.05, threshold=0.1
+    )
+    gap = Figure(metric='demographic_parity_difference["sex"]', value=0.05, ci=(0.01, 0.09))
+    amount = Figure(metric='mean_error_gap["sex"]', value=1234.5, ci=(-3.0, 2000.0))
+    (section,) = view(evaluation(asked, figures=(gap, amount))).sections
+    (chart,) = section.charts
+    assert chart.title == "sex"
+    first, second = chart.points
+    assert first.bar is not None
+    assert first.bar.mark is not None
+    assert second.bar is not None
+    assert second.bar.mark is None
+    assert second.figure == "1,234"
+
+
+def test_the_champion_stands_beside_the_figures() -> None:
+    own = evaluation(figures=(Figure(metric="accuracy", value=0.9), Figure(metric="r2", value=-3.0)))
+    before = evaluation(figures=(Figure(metric="accuracy", value=0.8),))
+    (chart,) = view(own, before).sections[0].charts
+    accuracy, r2 = chart.points
+    assert accuracy.bar is not None
+    assert accuracy.bar.mark is not None
+    assert accuracy.bar.mark < accuracy.bar.at
+    assert "champion" in chart.note
+    assert r2.bar is None
