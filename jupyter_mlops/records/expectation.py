@@ -29,13 +29,14 @@ class Limits(Value, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ColumnExpectation(Value, frozen=True, kw_only=True, omit_defaults=True):
-    """Say what the values of a column are; those that are missing count for ``missing`` alone.
+    """Say what the values of column ``name`` are; those that are missing count for ``missing`` alone.
 
     ``min`` and ``max`` may be reached, ``above`` and ``below`` not; of dates they are ISO 8601 text. ``one_of`` are all values
     that there may be (``values`` in JSON). ``missing`` is the largest share of missing values. ``pattern`` is a regular expression for the whole of a text, ``length`` in
     characters. ``mostly`` is the share of the values that must meet type, limits, values, pattern and length.
     """
 
+    name: str
     type: ColumnType | None = None
     min: int | float | str | None = None
     max: int | float | str | None = None
@@ -61,7 +62,7 @@ class Expectations(Record, frozen=True, kw_only=True):
 
     name: str
     rows: Limits | None = None
-    columns: dict[str, ColumnExpectation] = msgspec.field(default_factory=dict)
+    columns: tuple[ColumnExpectation, ...] = ()
     other_columns: OtherColumns = "allowed"
     key: tuple[str, ...] = ()
     between: tuple[str, ...] = ()
