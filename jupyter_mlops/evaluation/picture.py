@@ -96,7 +96,7 @@ def _row(each: ConditionView) -> str:
     title = _title(each.bar)
     interval_ = (_bar(each.bar, 30) if each.bar else "") + (words or '<span class="soft">no interval</span>')
     return (
-        f'<tr class="{each.status.replace(" ", "-")}"><td class="what"><code>{escape(each.text)}</code>{optional}{reason}</td>'
+        f'<tr class="{each.status.replace(" ", "-")}"><td class="what"><code>{_breakable(each.text)}</code>{optional}{reason}</td>'
         f'<td class="number">{figure}{threshold}</td><td class="picture"{title}>{interval_}</td>'
         f'<td class="status">{_shape(each.status)}{each.status}</td></tr>'
     )
@@ -121,8 +121,8 @@ def _chart(chart: Chart) -> str:
         else ""
     )
     note = f'<p class="soft">{escape(chart.note)}</p>' if chart.note else ""
-    wide = "" if chart.title else " wide"
-    return f'<div class="chart{wide}"><table>{caption}<tbody>{points}</tbody>{ends}</table>{note}</div>'
+    whole = "" if chart.title else " whole"
+    return f'<div class="chart{whole}"><table>{caption}<tbody>{points}</tbody>{ends}</table>{note}</div>'
 
 
 def _point(point: Point) -> str:
@@ -132,9 +132,14 @@ def _point(point: Point) -> str:
     interval_ = f'<div class="soft">{escape(point.interval)}</div>' if point.interval else ""
     kind = ' class="worst"' if point.tag == WORST else ""
     return (
-        f'<tr{kind}><th scope="row">{escape(point.label)}{tag}{rows}</th><td class="picture"{_title(point.bar)}>{picture}</td>'
+        f'<tr{kind}><th scope="row">{_breakable(point.label)}{tag}{rows}</th><td class="picture"{_title(point.bar)}>{picture}</td>'
         f'<td class="number"><b>{point.figure}</b>{interval_}</td></tr>'
     )
+
+
+def _breakable(name: str) -> str:
+    """Let a long name break after its underscores."""
+    return escape(name).replace("_", "_<wbr/>")
 
 
 def _title(bar: Bar | None) -> str:
@@ -146,7 +151,7 @@ def _bar(bar: Bar, height: int) -> str:
     """Draw a figure on its axis; places are in percent, so that the picture takes the width that there is."""
     middle = height / 2
     words = escape(bar.words)
-    parts = [f'<svg class="bar" width="100%" height="{height}" role="img" aria-label="{words}">']
+    parts = [f'<svg class="scale" width="100%" height="{height}" role="img" aria-label="{words}">']
     if bar.holds:
         low, high = (_percent(end) for end in bar.holds)
         parts.append(

@@ -33,8 +33,8 @@ STYLE = (
 .mlops-gate.mlops-gate .conditions tr{border-bottom:1px solid var(--line)}
 .mlops-gate.mlops-gate .conditions tr>:first-child{padding-left:0}.mlops-gate.mlops-gate .conditions tr>:last-child{padding-right:0}
 .mlops-gate.mlops-gate thead th{padding:4px 8px;font-weight:600;font-size:12px;color:var(--soft)}
-.mlops-gate .conditions th:nth-child(2){width:84px}.mlops-gate .conditions th:nth-child(3){width:31%}
-.mlops-gate .conditions th:nth-child(4){width:126px}
+.mlops-gate .conditions th:nth-child(2){width:100px}.mlops-gate .conditions th:nth-child(3){width:31%}
+.mlops-gate .conditions th:nth-child(4){width:132px}
 .mlops-gate.mlops-gate .number{text-align:right;font-variant-numeric:tabular-nums}
 .mlops-gate.mlops-gate.mlops-gate code{font:12px/1.45 var(--jp-code-font-family,ui-monospace,Menlo,monospace);background:none;color:inherit;padding:0;overflow-wrap:anywhere}
 .mlops-gate.mlops-gate .status{color:var(--tone);font-weight:600;white-space:nowrap}
@@ -42,7 +42,7 @@ STYLE = (
 .mlops-gate .shape :is(circle,rect){fill:var(--tone)}
 .mlops-gate .shape path{fill:none;stroke:var(--jp-layout-color0,var(--back));stroke-width:1.8;stroke-linecap:round;stroke-linejoin:round}
 .mlops-gate .shape path.hollow{stroke:var(--tone);stroke-width:1.6}
-.mlops-gate.mlops-gate svg{max-width:none}.mlops-gate svg.bar{display:block;overflow:visible}
+.mlops-gate.mlops-gate svg{max-width:none}.mlops-gate svg.scale{display:block;overflow:visible}
 .mlops-gate .axis{stroke:var(--line)}.mlops-gate .holds{fill:var(--ok);opacity:.13}
 .mlops-gate .from{stroke:var(--tone,var(--soft));stroke-width:9;opacity:.35}
 .mlops-gate .zero{stroke:var(--soft)}
@@ -62,7 +62,7 @@ STYLE = (
 .mlops-gate summary b{white-space:nowrap}
 .mlops-gate summary:focus-visible{outline:2px solid var(--jp-brand-color1,#0969da);outline-offset:1px}
 .mlops-gate .charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,370px),1fr));gap:14px 28px;padding:2px 0 14px 13px}
-.mlops-gate .chart.wide{grid-column:1/-1}
+.mlops-gate .chart.whole{grid-column:1/-1}
 .mlops-gate.mlops-gate caption{caption-side:top;text-align:left;padding:0 0 2px;font-weight:600;color:inherit}
 .mlops-gate.mlops-gate .chart :is(th,td){padding:3px 6px;vertical-align:middle}
 .mlops-gate.mlops-gate .chart th{width:36%;padding-left:0;font-weight:400;overflow-wrap:anywhere}

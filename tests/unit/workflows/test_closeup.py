@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from jupyter_mlops import settings as configuration
 from jupyter_mlops.errors import NotFoundError
@@ -116,11 +117,13 @@ def test_whether_its_data_is_as_expected(settings: Settings) -> None:
     )
     whole = ExpectationResult(column="", expectation="rows: min 9", status="not evaluated", reason="no rows")
     fine = ExpectationResult(column="age", expectation="type: integer", status="passed")
-    made = {"name": "people", "version": "a" * 64, "rows": 9}
+    first = Validation(
+        name="people", version="a" * 64, rows=9, passed=True, results=(fine,), created_at="2026-01-01"
+    )
     put(
         settings,
-        Validation(**made, passed=True, results=(fine,), created_at="2026-01-01"),
-        Validation(**made, passed=False, results=(fine, broken, whole), created_at="2026-01-02"),
+        first,
+        replace(first, passed=False, results=(fine, broken, whole), created_at="2026-01-02"),
     )
     trained, _ = closeup(settings, "churn/2").data
     assert trained.passed is False
