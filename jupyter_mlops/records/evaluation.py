@@ -50,11 +50,21 @@ class Slice(Value, frozen=True, kw_only=True):
     found: bool = False
 
 
+class Accelerator(Value, frozen=True, kw_only=True):
+    """Name the GPU that a model was run on, its memory in megabytes (10**6 bytes), driver, and who else was on it."""
+
+    name: str
+    memory_mb: float
+    driver: str
+    shared_with: tuple[str, ...] = ()
+
+
 class Evaluation(Record, frozen=True, kw_only=True):
     """Report a gate; ``conditions`` in the order of the notebook.
 
     ``figures`` and ``slices`` are what every version shows of itself on the same rows, whether a condition asks for
-    it or not; ``notes`` say which groups are missing from them and why.
+    it or not; ``notes`` say which groups are missing from them and why. ``accelerator`` is the GPU that the model
+    answered on, where it did.
     """
 
     model: str
@@ -68,6 +78,7 @@ class Evaluation(Record, frozen=True, kw_only=True):
     figures: tuple[Figure, ...] = ()
     slices: tuple[Slice, ...] = ()
     notes: tuple[str, ...] = ()
+    accelerator: Accelerator | None = None
 
     @property
     def ref(self) -> Ref:

@@ -5,6 +5,7 @@ Bundles hold these classes by name, so the names stay.
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -13,8 +14,6 @@ from jupyter_mlops.errors import DataError
 from jupyter_mlops.store import tensors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
 # So many rows go through at a time, so that a large table takes no more memory than a small one.
@@ -31,6 +30,7 @@ class Network:
     """Answer with what a module gives; ``module`` is on ``device``, in its evaluation mode."""
 
     quantiles: Any = ()
+    known: NDArray[Any] | None = None
 
     def __init__(self, module: Any) -> None:
         self.module = module
@@ -38,31 +38,42 @@ class Network:
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the module's output for rows (frame or array); a single output as a vector."""
-        answer = self.outputs(X)
-        return answer[:, 0] if answer.ndim == _TABLE and answer.shape[1] == 1 else answer
+        return self.of_outputs(self.outputs(X))[0]
 
     def outputs(self, X: Any, rows: int = ROWS) -> NDArray[Any]:
         """Return what the module gives for rows, ``rows`` of them at a time."""
+        if self.known is not None:
+            return self.known
+        import torch
+
+        whole = torch.cat([self.asked(part) for part in as_tensor(self.module, X).split(rows)])
+        # numpy has no such numbers.
+        return np.asarray(whole.float() if whole.dtype is torch.bfloat16 else whole)
+
+    def of_outputs(self, outputs: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
+        """Return the answers that the module's outputs mean, and no probabilities."""
+        flat = outputs.ndim == _TABLE and outputs.shape[1] == 1
+        return (outputs[:, 0] if flat else outputs), None
+
+    def asked(self, rows: Any) -> Any:
+        """Return what the module gives for a tensor of rows; both are on the CPU, whatever the module is on."""
         import torch
 
         self.module.eval()
         with torch.inference_mode():
-            parts = [self.module(part) for part in self.batches(X, rows)]
-            whole = torch.cat([part.detach().cpu() for part in parts])
-        # numpy has no such numbers.
-        return np.asarray(whole.float() if whole.dtype is torch.bfloat16 else whole)
-
-    def batches(self, X: Any, rows: int = ROWS) -> Iterator[Any]:
-        """Yield rows as tensors on the module's device, of the type that it takes."""
-        values = as_tensor(self.module, X)
-        for start in range(0, len(values), rows):
-            yield values[start : start + rows].to(self.device)
+            return self.module(rows.to(self.device)).cpu()
 
     def to(self, device: str) -> Network:
         """Move the module to a device, and return this model."""
         self.module.to(device)
         self.device = device
         return self
+
+    def knowing(self, outputs: NDArray[Any]) -> Network:
+        """Return a model for just the rows that the module gave ``outputs`` for, elsewhere."""
+        model = copy.copy(self)
+        model.known = outputs
+        return model
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "device": "cpu"}
@@ -81,12 +92,16 @@ class NetworkClassifier(Network):
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the likeliest class of each row."""
-        likeliest: NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
-        return likeliest
+        return self.of_outputs(self.outputs(X))[0]
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return the probability of each class: rows x classes."""
         return probabilities(self.outputs(X), self.meaning)
+
+    def of_outputs(self, outputs: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
+        """Return the classes and their probabilities that the module's outputs mean."""
+        chances = probabilities(outputs, self.meaning)
+        return self.classes_[chances.argmax(axis=1)], chances
 
 
 def taken(model: Any, example: Any, test: Any) -> tuple[Any, Any, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import select
 import subprocess
-import sys
 import tempfile
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +22,7 @@ from jupyter_mlops.evaluation.rows import NotMeasurableError
 from jupyter_mlops.evaluation.system import SystemFigure
 from jupyter_mlops.serving.guard import TOKEN_VARIABLE
 from jupyter_mlops.store import stamp
+from jupyter_mlops.workflows import tied
 from jupyter_mlops.workflows.serve import ONE_THREAD
 
 if TYPE_CHECKING:
@@ -41,10 +41,6 @@ WARM_UP_CALLS, WARM_UP_SECONDS = 50, 1.0
 # Loading a model can take long, from a slow disk say.
 START_SECONDS = 120
 _MOST = 1_000_000
-_SERVE = (
-    "import sys; from jupyter_mlops.execution.processes import die_with_parent; "
-    "die_with_parent(int(sys.argv.pop(1))); from jupyter_mlops.serving.__main__ import main; main()"
-)
 
 
 class Served:
@@ -71,7 +67,7 @@ class Served:
             environment.pop(secret, None)
         with (folder / "stderr").open("wb") as stderr:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _SERVE, str(os.getpid()), *arguments, "--port", "0"],
+                tied.command("jupyter_mlops.serving", *arguments, "--port", "0"),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=stderr,

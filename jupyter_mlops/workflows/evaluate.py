@@ -87,17 +87,20 @@ def _evaluate(
     from jupyter_mlops.evaluation.measure import measure
     from jupyter_mlops.evaluation.own_metrics import check_conditions
     from jupyter_mlops.workflows import subjects
+    from jupyter_mlops.workflows.system import SystemProbe
 
-    asked = frozenset(metric.name for condition in conditions for metric in metrics_of(condition))
+    metrics = [metric for condition in conditions for metric in metrics_of(condition)]
+    asked = frozenset(metric.name for metric in metrics)
+    batches = tuple(m.keyword("batch") for m in metrics if m.name in names.GPU and m.keyword("batch"))
     bundle = store.bundles.load(model.bundle)
-    of_rows = asked & {*(names.KNOWN - names.GPU), *bundle.manifest.own_metrics}
+    of_rows = asked & {*names.KNOWN, *bundle.manifest.own_metrics}
     frame = subjects.test_frame(store, model.test) if model.test and of_rows else None
     rows, frame = subjects.rows_of(frame, model.test, bundle)
     functions = subjects.own_metrics(store, model, asked, frame)
     check_conditions(conditions, functions)
     with ExitStack() as running:
         own_figures = frozenset(condition.metric.name for condition in conditions)
-        bench = subjects.Bench(store, model.test, frame, asked, own_figures, running, functions)
+        bench = subjects.Bench(store, model.test, frame, asked, own_figures, running, batches, functions)
         own = subjects.of(bench, model, bundle)
         theirs = None
         if champion is not None:
@@ -116,6 +119,7 @@ def _evaluate(
         figures=figures,
         slices=slices,
         notes=notes,
+        accelerator=own.system.accelerator if isinstance(own.system, SystemProbe) else None,
         parents=_parents(model, champion),
         created_at=at,
         author=stamp.author(),

@@ -11,6 +11,7 @@ from jupyter_mlops.evaluation import names
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
+    from pathlib import Path
 
     import pandas as pd
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from jupyter_mlops.store.bundles import Bundle
     from jupyter_mlops.store.opened import Store
     from jupyter_mlops.workflows.as_served import Served
+    from jupyter_mlops.workflows.on_gpu import OnGpu
 
 
 def test_frame(store: Store, test: TestData) -> pd.DataFrame:
@@ -80,6 +82,7 @@ class Bench:
         asked: the figures that conditions name.
         served: those figures of the version itself for which it has to be served.
         running: ends what was started to measure them.
+        batches: rows a batch that conditions on a GPU ask for.
         own: the functions that the judged version brought along, which its champion is measured by too.
     """
 
@@ -89,6 +92,7 @@ class Bench:
     asked: frozenset[str]
     served: frozenset[str]
     running: ExitStack
+    batches: tuple[int, ...]
     own: OwnMetrics
 
 
@@ -106,14 +110,14 @@ def of(bench: Bench, model: ModelVersion, bundle: Bundle) -> Subject:
     try:
         features = features_of(bench.frame, bundle, bench.test)
         served = _served(bench, model, features)
+        gpu = _on_gpu(bench, folder, bundle, features)
         ask = partial(
             predict,
-            bundle.model,
             classification=bundle.manifest.task != "regression",
             with_scores=bool(bench.asked & names.OF_SCORES) or wants_scores(bench.own, bench.asked),
             with_spread=bool(bench.asked & names.FORECASTS),
         )
-        answers = ask(features)
+        answers = ask(bundle.model if gpu is None else gpu.answering(bundle.model), features)
     except NotMeasurableError as error:
         problem = str(error)
         return Subject(
@@ -122,8 +126,8 @@ def of(bench: Bench, model: ModelVersion, bundle: Bundle) -> Subject:
     return Subject(
         predictions=answers,
         logged=model.metrics,
-        system=SystemProbe(folder, bundle, served),
-        again=cache(lambda harm, place: ask(harmed(features, harm, place))),
+        system=SystemProbe(folder, bundle, served, gpu=gpu),
+        again=cache(lambda harm, place: ask(bundle.model, harmed(features, harm, place))),
         own=bench.own,
     )
 
@@ -150,6 +154,19 @@ def _served(bench: Bench, model: ModelVersion, features: Any) -> Served | None:
     if bench.served & names.SERVED:
         served.start()
     return served
+
+
+def _on_gpu(bench: Bench, folder: Path, bundle: Bundle, features: Any) -> OnGpu | None:
+    """Run a PyTorch model on a GPU where there is one; None where neither it nor a figure needs one."""
+    from jupyter_mlops.store.networks import Network
+
+    measured = bool(bench.asked & names.GPU)
+    if not (measured or isinstance(bundle.model, Network)):
+        return None
+    from jupyter_mlops.workflows import on_gpu
+
+    sizes = bench.batches if measured else None
+    return on_gpu.attempt(bundle.model, folder, bench.store.keys.folder, features, sizes)
 
 
 def features_of(frame: pd.DataFrame, bundle: Bundle, test: TestData) -> Any:
