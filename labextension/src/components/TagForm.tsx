@@ -4,12 +4,13 @@ import type { JSX } from 'react';
 import { useState } from 'react';
 
 import type { Kind, Tag } from '../notebook/tags';
-import { isOfModel } from '../notebook/tags';
+import { subjectOf } from '../notebook/tags';
 
 export interface Choice {
   kind: Kind | 'none';
   stage: string;
   model: string;
+  dataset: string;
 }
 
 const KINDS: { kind: Choice['kind']; label: string; help: string }[] = [
@@ -18,6 +19,7 @@ const KINDS: { kind: Choice['kind']; label: string; help: string }[] = [
   { kind: 'setup', label: 'Setup', help: 'imports and definitions that every stage gets' },
   { kind: 'gate', label: 'Gate', help: 'conditions that a model must meet, one a line' },
   { kind: 'card', label: 'Card', help: 'what a model is for, and what it is not for, in words' },
+  { kind: 'expect', label: 'Expect', help: 'what every version of a dataset has to look like' },
   { kind: 'skip', label: 'Skip', help: 'interactive only, never in the pipeline' },
   { kind: 'none', label: 'No tag', help: 'continues the stage above' }
 ];
@@ -27,6 +29,7 @@ export interface TagFormOptions {
   cellType: string;
   stages: string[];
   models: string[];
+  datasets: string[];
   problem: string;
 }
 
@@ -60,10 +63,12 @@ export class TagForm
 }
 
 export function toChoice(tag: Tag | null): Choice {
+  const subject = subjectOf(tag?.kind);
   return {
     kind: tag?.kind ?? 'stage',
     stage: tag?.kind === 'stage' ? tag.name : '',
-    model: tag && isOfModel(tag.kind) ? tag.name : ''
+    model: tag && subject === 'model' ? tag.name : '',
+    dataset: tag && subject === 'dataset' ? tag.name : ''
   };
 }
 
@@ -71,10 +76,11 @@ export function toTag(choice: Choice): Tag | null {
   if (choice.kind === 'none') {
     return null;
   }
-  const ofModel = isOfModel(choice.kind) ? choice.model.trim() : '';
+  const subject = subjectOf(choice.kind);
+  const about = subject ? choice[subject].trim() : '';
   return {
     kind: choice.kind,
-    name: choice.kind === 'stage' ? choice.stage.trim() : ofModel
+    name: choice.kind === 'stage' ? choice.stage.trim() : about
   };
 }
 
@@ -84,7 +90,7 @@ export function kindsFor(cellType: string): Choice['kind'][] {
   if (cellType === 'code') {
     return kinds;
   }
-  const possible = cellType === 'raw' ? ['gate', 'card', 'none'] : ['card', 'none'];
+  const possible = cellType === 'raw' ? ['gate', 'card', 'expect', 'none'] : ['card', 'none'];
   return kinds.filter(kind => possible.includes(kind));
 }
 
@@ -133,7 +139,16 @@ function Fields(
                 onChange={stage => change({ stage })}
               />
             )}
-            {isOfModel(kind) && choice.kind === kind && (
+            {kind === 'expect' && choice.kind === kind && (
+              <NameField
+                id="mlops-dataset-name"
+                label="Dataset"
+                value={choice.dataset}
+                known={props.datasets}
+                onChange={dataset => change({ dataset })}
+              />
+            )}
+            {subjectOf(kind) === 'model' && choice.kind === kind && (
               <NameField
                 id="mlops-model-name"
                 label="Model"

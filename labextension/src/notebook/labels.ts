@@ -32,6 +32,7 @@ export function badgeText(tag: Tag): string {
       return tag.name;
     case 'gate':
     case 'card':
+    case 'expect':
       return `${tag.kind}: ${tag.name}`;
     case 'params':
       return 'parameters';

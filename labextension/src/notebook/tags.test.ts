@@ -22,6 +22,12 @@ describe('readTag', () => {
     ['a gate', cell('%%mlops gate churn\naccuracy > 0.8', {}, 'raw'), { kind: 'gate', name: 'churn' }],
     ['metadata', cell('x', { mlops: { kind: 'stage', name: 'load' } }), stage('load')],
     ['a gate in metadata', cell('x', { mlops: { kind: 'gate', model: 'm' } }), { kind: 'gate', name: 'm' }],
+    ['expectations', cell('%%mlops expect census\nrows: 3'), { kind: 'expect', name: 'census' }],
+    [
+      'expectations in metadata',
+      cell('rows: 3', { mlops: { kind: 'expect', dataset: 'census' } }, 'raw'),
+      { kind: 'expect', name: 'census' }
+    ],
     ["papermill's tag", cell('x = 1', { tags: ['a', 'parameters'] }), { kind: 'params', name: '' }],
     ['the line over the metadata', cell('%%mlops skip', { mlops: { kind: 'setup' } }), { kind: 'skip', name: '' }],
     ['no tag', cell('x = 1', { tags: ['a'] }), null],
@@ -74,6 +80,16 @@ describe('writeTag', () => {
   test("uses papermill's own tag for parameters", () => {
     const edit = writeTag(cell('x = 1', { tags: ['a'], mlops: { kind: 'setup' } }), { kind: 'params', name: '' });
     expect(edit.metadata).toEqual({ tags: ['a', 'parameters'] });
+  });
+
+  test('writes expectations as a line in code, as metadata in a raw cell', () => {
+    const tag: Tag = { kind: 'expect', name: 'census' };
+    expect(writeTag(cell('rows: 3'), tag).source).toBe('%%mlops expect census\nrows: 3');
+    expect(writeTag(cell('rows: 3', {}, 'raw'), tag).metadata).toEqual({
+      mlops: { kind: 'expect', dataset: 'census' }
+    });
+    expect(nameProblem({ kind: 'expect', name: '' })).toContain('dataset');
+    expect(nameProblem({ kind: 'expect', name: 'a b' })).toContain("can't name a dataset");
   });
 
   test('writes a gate as a line in code, as metadata in a raw cell', () => {

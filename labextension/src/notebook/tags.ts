@@ -3,12 +3,12 @@
  * jupyter_mlops/notebook/tags.py; a cell that has the line is edited there, so that there is one truth.
  */
 
-export const KINDS = ['stage', 'params', 'setup', 'skip', 'gate', 'card'] as const;
+export const KINDS = ['stage', 'params', 'setup', 'skip', 'gate', 'card', 'expect'] as const;
 export type Kind = (typeof KINDS)[number];
 
 export interface Tag {
   kind: Kind;
-  /** The stage's name, or the model of a gate or card; empty for the other kinds. */
+  /** The stage's name, or what a gate, card or expectation is about; empty for the other kinds. */
   name: string;
 }
 
@@ -28,9 +28,12 @@ const PARAMETERS = 'parameters';
 const STAGE_NAME = /^[\p{L}\p{N}_][\p{L}\p{N}_-]{0,63}$/u;
 const MODEL_NAME = /^[\p{L}\p{N}_][\p{L}\p{N}_.-]{0,127}$/u;
 
-/** Say whether a kind is about a model: what such a cell says isn't Python. */
-export function isOfModel(kind: unknown): kind is 'gate' | 'card' {
-  return kind === 'gate' || kind === 'card';
+/** What a kind is about, by the key that metadata names it by; what such a cell says isn't Python. */
+export function subjectOf(kind: unknown): 'model' | 'dataset' | null {
+  if (kind === 'expect') {
+    return 'dataset';
+  }
+  return kind === 'gate' || kind === 'card' ? 'model' : null;
 }
 
 export function readTag(cell: TaggedCell): Tag | null {
@@ -45,7 +48,7 @@ export function readTag(cell: TaggedCell): Tag | null {
   }
   const own = cell.metadata['mlops'];
   if (isObject(own)) {
-    const name = isOfModel(own.kind) ? own.model : own.name;
+    const name = own[subjectOf(own.kind) ?? 'name'];
     return toTag(own.kind, name);
   }
   return tagList(cell.metadata).includes(PARAMETERS)
@@ -61,7 +64,7 @@ export function hasMagic(cell: TaggedCell): boolean {
  * Return the cell with `tag` in place of the one it has; `null` clears it. What else a stage's tag says (retries,
  * timeout) stays as long as the cell stays a stage.
  *
- * A gate or card in a code cell is always written as the line: without it what it says is no Python that would run.
+ * What is about a model or a dataset is always written as the line in a code cell: what it says is no Python.
  */
 export function writeTag(cell: TaggedCell, tag: Tag | null): CellEdit {
   const metadata = withoutTag(cell.metadata);
@@ -79,7 +82,7 @@ export function writeTag(cell: TaggedCell, tag: Tag | null): CellEdit {
       metadata
     };
   }
-  if (tag !== null && isOfModel(tag.kind) && cell.cellType === 'code') {
+  if (tag !== null && subjectOf(tag.kind) && cell.cellType === 'code') {
     return { source: `${magic(tag, [])}\n${cell.source}`, metadata };
   }
   if (tag === null) {
@@ -98,10 +101,14 @@ export function nameProblem(tag: Tag): string {
       ? `“${tag.name}” can't name a stage: use letters, digits, _ and -, 64 at most.`
       : 'Give the stage a name.';
   }
-  if (isOfModel(tag.kind) && !MODEL_NAME.test(tag.name)) {
-    return tag.name
-      ? `“${tag.name}” can't name a model: use letters, digits, _, - and .`
-      : `Name the model that the ${tag.kind} is for.`;
+  const subject = subjectOf(tag.kind);
+  if (subject && !MODEL_NAME.test(tag.name)) {
+    if (tag.name) {
+      return `“${tag.name}” can't name a ${subject}: use letters, digits, _, - and .`;
+    }
+    return subject === 'model'
+      ? `Name the model that the ${tag.kind} is for.`
+      : 'Name the dataset that this is expected of.';
   }
   return '';
 }
@@ -118,7 +125,7 @@ function toTag(kind: unknown, name: unknown): Tag | null {
   if (!KINDS.includes(kind as Kind)) {
     return null;
   }
-  const named = kind === 'stage' || isOfModel(kind);
+  const named = kind === 'stage' || subjectOf(kind) !== null;
   if (named && (typeof name !== 'string' || !name)) {
     return null;
   }
@@ -151,8 +158,9 @@ function toMetadata(
   if (tag.kind === 'params') {
     return { tags: [...tagList(rest), PARAMETERS] };
   }
-  if (isOfModel(tag.kind)) {
-    return { mlops: { kind: tag.kind, model: tag.name } };
+  const subject = subjectOf(tag.kind);
+  if (subject) {
+    return { mlops: { kind: tag.kind, [subject]: tag.name } };
   }
   if (tag.kind !== 'stage') {
     return { mlops: { kind: tag.kind } };

@@ -39,13 +39,14 @@ async function ask(
       cellType,
       stages: namesOf('stage', tags),
       models: [...new Set([...namesOf('gate', tags), ...namesOf('card', tags)])],
+      datasets: namesOf('expect', tags),
       problem
     });
     const result = await showDialog<Choice>({
       title: 'Tag cell',
       body,
       buttons: [Dialog.cancelButton(), Dialog.okButton({ label: 'Tag' })],
-      focusNodeSelector: ['stage', 'gate', 'card'].includes(choice.kind)
+      focusNodeSelector: ['stage', 'gate', 'card', 'expect'].includes(choice.kind)
         ? '.mlops-NameField input'
         : 'input:checked'
     });
