@@ -10,7 +10,7 @@ _DARK = (
 STYLE = (
     """
 .mlops-gate{max-width:880px;container-type:inline-size;font:13px/1.45 var(--jp-ui-font-family,system-ui,sans-serif);
- --ok:#1a7f37;--bad:#c62828;--none:#8a5a00;--ink:#1f2328;--quiet:#59636e;--rule:#d1d9e0;--back:#fff}
+ --ok:#15722f;--bad:#c62828;--none:#8a5a00;--ink:#1f2328;--quiet:#59636e;--rule:#d1d9e0;--back:#fff}
 @media (prefers-color-scheme:dark){body:not([data-jp-theme-light]) .mlops-gate{"""
     + _DARK
     + """}}
@@ -33,7 +33,7 @@ STYLE = (
 .mlops-gate.mlops-gate .conditions tr{border-bottom:1px solid var(--line)}
 .mlops-gate.mlops-gate .conditions tr>:first-child{padding-left:0}.mlops-gate.mlops-gate .conditions tr>:last-child{padding-right:0}
 .mlops-gate.mlops-gate thead th{padding:4px 8px;font-weight:600;font-size:12px;color:var(--soft)}
-.mlops-gate .conditions th:nth-child(2){width:100px}.mlops-gate .conditions th:nth-child(3){width:31%}
+.mlops-gate .conditions th:nth-child(2){width:100px}.mlops-gate .conditions th:nth-child(3){width:29%}
 .mlops-gate .conditions th:nth-child(4){width:132px}
 .mlops-gate.mlops-gate .number{text-align:right;font-variant-numeric:tabular-nums}
 .mlops-gate.mlops-gate.mlops-gate code{font:12px/1.45 var(--jp-code-font-family,ui-monospace,Menlo,monospace);background:none;color:inherit;padding:0;overflow-wrap:anywhere}

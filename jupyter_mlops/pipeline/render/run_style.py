@@ -41,7 +41,7 @@ th,td{padding:8px 14px;border-bottom:1px solid var(--line);vertical-align:top}tr
 .mlops-graph .stage[class] rect{stroke:var(--tone,var(--edge));stroke-width:1.6}
 .mlops-graph .stage .soft{fill:var(--tone,var(--soft))}.mlops-graph .skipped rect,.mlops-graph .pending rect{stroke-dasharray:5 4}
 :root{--jp-ui-font-color1:var(--ink);--jp-ui-font-color2:var(--soft);--jp-border-color2:var(--line)}
-.mlops-gate.mlops-gate{max-width:none;--ok:var(--executed);--bad:var(--failed);--none:var(--skipped);--back:var(--card)}
+.mlops-gate.mlops-gate{max-width:none;--back:var(--card)}
 .mlops-gate.mlops-gate summary{color:inherit}
 @media print{body{background:#fff}}
 """
