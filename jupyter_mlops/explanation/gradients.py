@@ -54,12 +54,12 @@ class GradientExplainer:
         """Attribute the outputs for every row of ``data``."""
         rows = as_tensor(self._network.module, data)
         answers = self._outputs(rows)
+        parts, share = np.zeros((*answers.shape, rows.shape[1])), np.full(answers.shape, np.inf)
         for steps in STEPS:
-            parts = self._integrated(rows, steps)
+            open_ = np.flatnonzero(np.abs(share).max(axis=1) > CLOSE)
+            parts[open_] = self._integrated(rows[open_], steps)
             left = answers - self._base - parts.sum(axis=2)
             share = np.divide(left, np.abs(parts).sum(axis=2), out=np.zeros_like(left), where=left != 0)
-            if np.max(np.abs(share), initial=0.0) <= CLOSE:
-                break
         # Kinks, as those of ReLU, leave a little open, however many the steps; more than a little stays to be seen.
         share = np.where(np.abs(share) <= OPEN, share, 0.0)
         return Attributions(self._base, answers, parts + np.abs(parts) * share[:, :, None])
@@ -68,30 +68,29 @@ class GradientExplainer:
         """Return rows x outputs x columns."""
         points, weights = np.polynomial.legendre.leggauss(steps)
         along = rows.new_tensor((points + 1) / 2)[:, None]
-        away = rows - self._start
         found = np.zeros((len(rows), len(self._base), rows.shape[1]))
-        for number, distance in enumerate(away):
-            gradients = self._gradients(self._start + along * distance)
-            found[number] = np.einsum("s,ksj->kj", weights / 2, gradients) * _array(distance)
+        together = max(1, _TOGETHER // steps)
+        for first in range(0, len(rows), together):
+            away = rows[first : first + together] - self._start
+            line = (self._start + along * away[:, None]).reshape(-1, rows.shape[1])
+            gradients = self._gradients(line).reshape(len(self._base), len(away), steps, -1)
+            mean = np.einsum("s,krsj->rkj", weights / 2, gradients)
+            found[first : first + together] = mean * _array(away)[:, None]
         return found
 
     def _gradients(self, points: Any) -> Floats:
         """Return the gradients of every output at every point: outputs x points x columns."""
         import torch
 
-        parts = []
-        for start in range(0, len(points), _TOGETHER):
-            with torch.enable_grad():
-                part = points[start : start + _TOGETHER].to(self._network.device).detach().requires_grad_()
-                given = _as_columns(self._network.module(part))
-                last = given.shape[1] - 1
-                parts.append(
-                    [
-                        _array(torch.autograd.grad(given[:, k].sum(), part, retain_graph=k < last)[0])
-                        for k in range(last + 1)
-                    ]
-                )
-        return np.concatenate([np.stack(part) for part in parts], axis=1)
+        with torch.enable_grad():
+            points = points.to(self._network.device).detach().requires_grad_()
+            given = _as_columns(self._network.module(points))
+            last = given.shape[1] - 1
+            found = [
+                _array(torch.autograd.grad(given[:, k].sum(), points, retain_graph=k < last)[0])
+                for k in range(last + 1)
+            ]
+        return np.stack(found)
 
     def _outputs(self, rows: Any) -> Floats:
         import torch

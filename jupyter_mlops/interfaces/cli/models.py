@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from jupyter_mlops.errors import NotFoundError
-from jupyter_mlops.interfaces.cli import _approve, _card
+from jupyter_mlops.interfaces.cli import _approve, _card, _explain
 from jupyter_mlops.interfaces.cli._common import emit, escape, json_option, table
 from jupyter_mlops.interfaces.cli._compare_view import short
 
@@ -24,6 +24,7 @@ def command() -> None:
 
 
 command.add_command(_card.command)
+command.add_command(_explain.command)
 command.add_command(_approve.approve)
 command.add_command(_approve.reject)
 
