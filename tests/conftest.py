@@ -11,7 +11,7 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytest_plugins = ["tests.postgresql", "tests.s3"]
+pytest_plugins = ["tests.nvml", "tests.postgresql", "tests.s3"]
 CHROMIUM = shutil.which("chromium")
 # No test leaves a process behind: MLflow is brought up to date where a test asks for it.
 SYNC = "JUPYTER_MLOPS_MLFLOW_SYNC"

@@ -164,7 +164,7 @@ def _guarded(work: Callable[[], Any], gpu: Gpu, what: str) -> Any:
         described, used = gpu.described, gpu.read().used / 1e6
         others = f"; on it as well: {', '.join(gpu.others())}" if gpu.others() else ""
         raise NotMeasurableError(
-            f"out of memory: {what} don't fit on {described.name}, {used:,.0f} of {described.memory_mb:,.0f} MB "
+            f"out of memory: no room for {what} on {described.name}, {used:,.0f} of {described.memory_mb:,.0f} MB "
             f"in use{others}"
         ) from None
     except RuntimeError as error:
