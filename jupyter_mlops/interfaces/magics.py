@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from IPython.core.error import UsageError
-from IPython.display import HTML, SVG, Markdown, display
+from IPython.display import SVG, Markdown, display
 
 from jupyter_mlops.errors import MlopsError
 
@@ -90,7 +90,9 @@ def _gate(model: str, conditions: tuple[str, ...]) -> None:
     from jupyter_mlops.workflows.evaluate import evaluate_gate
 
     gate = Gate(model=model, conditions=conditions, cell=-1)
-    display(HTML(picture.html(evaluate_gate(settings.load(), gate))))
+    judged = evaluate_gate(settings.load(), gate)
+    # The text is for a terminal, and for a page that shows no HTML of a notebook it doesn't trust.
+    display({"text/html": picture.html(judged), "text/plain": picture.text(judged)}, raw=True)
 
 
 def _command(arguments: list[str]) -> None:
