@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 # A GPU that hangs says nothing at all; seconds.
 PATIENCE = 900
 DEVICE = "cuda:0"
+# How long each batch size is measured.
+SECONDS = batches.SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +96,7 @@ def _none(problem: str) -> OnGpu:
     return OnGpu(batches.GpuRun(problem=problem))
 
 
-def run(
-    bundle: Path,
-    keys: Path,
-    values: NDArray[Any],
-    sizes: tuple[int, ...],
-    *,
-    device: str = DEVICE,
-    seconds: float = batches.SECONDS,
-) -> OnGpu:
+def run(bundle: Path, keys: Path, values: NDArray[Any], sizes: tuple[int, ...]) -> OnGpu:
     """Run a bundle's model on a GPU, once over all rows and then in batches of each of ``sizes``.
 
     Args:
@@ -110,14 +104,12 @@ def run(
         keys: the folder of the keys that are believed.
         values: the test rows as numbers.
         sizes: rows a batch that are measured.
-        device: PyTorch's word for the GPU.
-        seconds: how long each size is measured.
     """
     with tempfile.TemporaryDirectory(prefix="jupyter-mlops-") as name:
         folder = Path(name)
         np.save(folder / ROWS, values, allow_pickle=False)
-        arguments = ["--bundle", str(bundle), "--keys", str(keys), "--folder", name, "--device", device]
-        arguments += ["--seconds", str(seconds), "--batches", *map(str, sorted(set(sizes)))]
+        arguments = ["--bundle", str(bundle), "--keys", str(keys), "--folder", name, "--device", DEVICE]
+        arguments += ["--seconds", str(SECONDS), "--batches", *map(str, sorted(set(sizes)))]
         problem = _worked(tied.command("jupyter_mlops.evaluation.device", *arguments))
         if problem:
             return _none(problem)
@@ -131,7 +123,7 @@ def _worked(command: list[str]) -> str:
     try:
         done = subprocess.run(command, capture_output=True, timeout=PATIENCE, check=False)
     except subprocess.TimeoutExpired:
-        return f"the GPU gave no answer in {PATIENCE // 60} minutes"
+        return f"the GPU gave no answer in {PATIENCE / 60:.0f} minutes"
     if not done.returncode:
         return ""
     said = done.stderr.decode(errors="replace").strip().splitlines()
