@@ -33,6 +33,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     signing_key: str = f"{STATE}/keys/signing.pem"
     audit_checkpoints: str = f"{STATE}/audit/checkpoint.json"
     keep_inputs: Annotated[int, msgspec.Meta(ge=0)] = 1024
+    gate_rule: Literal["figure", "interval"] = "figure"
     drift: str = "p < 0.05 and psi >= 0.0005"
 
     @property

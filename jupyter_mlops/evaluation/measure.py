@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jupyter_mlops.evaluation import names
+from jupyter_mlops.evaluation.estimate import Estimate, estimate, figure
 from jupyter_mlops.evaluation.gates import Measurement
 from jupyter_mlops.evaluation.metrics import plan_of, sliced
 from jupyter_mlops.evaluation.own_metrics import OwnMetrics, own_plan
-from jupyter_mlops.evaluation.plan import Plan, combined, merge_rows
+from jupyter_mlops.evaluation.plan import Plan, combined
 from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows
 from jupyter_mlops.evaluation.system import Probe, interval
-from jupyter_mlops.stats.bootstrap import LEVEL, RESAMPLES, Estimate, bootstrap, p_value_below
+from jupyter_mlops.stats.intervals import Certain, Law
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,6 +53,11 @@ class _Figure:
     note: str = ""
     plan: Plan | None = None
     draws: NDArray[np.float64] | None = None
+    law: Law | None = None
+
+    @property
+    def method(self) -> str:
+        return self.law.method if self.law else ""
 
 
 def measure(
@@ -67,9 +73,15 @@ def measure(
     except NotMeasurableError as error:
         return Measurement(reason=str(error))
     if not condition.threshold.champion:
-        return Measurement(value=own.value, ci=own.ci, reason=own.note)
+        return Measurement(
+            value=own.value,
+            ci=own.ci,
+            p_value=_p_value(own.law, condition),
+            method=own.method,
+            reason=own.note,
+        )
     if champion is None:
-        return Measurement(value=own.value, ci=own.ci, has_champion=False)
+        return Measurement(value=own.value, ci=own.ci, method=own.method, has_champion=False)
     try:
         theirs = [
             (weight, _figure(metric, condition, rows, champion, with_interval=False))
@@ -92,35 +104,43 @@ def _compare(condition: Condition, own: _Figure, theirs: list[tuple[float, _Figu
     plans = [(1.0, own.plan), *((-weight, figure.plan) for weight, figure in theirs)]
     paired = [(factor, plan) for factor, plan in plans if plan is not None]
     if len(paired) < len(plans):
-        return Measurement(**measurement, ci=_unpaired(own, theirs))  # type: ignore[arg-type]  # as below
-    paired_difference = _estimate(combined(paired))
+        return Measurement(**measurement, **_unpaired(own, theirs, condition))  # type: ignore[arg-type]  # as below
+    found = estimate(combined(paired))
     return Measurement(
         **measurement,  # type: ignore[arg-type]  # the dict's values are of several types
-        ci=paired_difference.interval,
-        p_value=_p_value(paired_difference, condition),
+        ci=found.interval,
+        p_value=_p_value(found.law, condition),
+        method=found.method,
     )
 
 
-def _unpaired(own: _Figure, theirs: list[tuple[float, _Figure]]) -> tuple[float, float] | None:
-    """Return the interval of a difference of figures measured one after the other; none where one doesn't vary."""
+def _unpaired(own: _Figure, theirs: list[tuple[float, _Figure]], condition: Condition) -> dict[str, object]:
+    """Return the interval of a difference of figures measured one after the other; nothing where one doesn't vary."""
     if own.draws is None or any(figure.draws is None for _, figure in theirs):
-        return None
+        return {}
     # In another order, so that equal seeds don't pair them; but a version is no slower than itself.
     against = sum(
         weight * (figure.draws if figure.draws is own.draws else figure.draws[::-1])
         for weight, figure in theirs
         if figure.draws is not None
     )
-    return interval(own.draws - against)
+    gaps = own.draws - against
+    beyond = (
+        gaps <= condition.threshold.constant if _above(condition) else gaps >= condition.threshold.constant
+    )
+    p_value = None if gaps.min() == gaps.max() else float((1 + beyond.sum()) / (1 + len(gaps)))
+    return {"ci": interval(gaps), "p_value": p_value, "method": f"bootstrap, {len(gaps):,} resamples"}
 
 
-def _p_value(estimate: Estimate, condition: Condition) -> float | None:
-    """Return the one-sided p-value of "the difference lies on the wrong side of the margin"."""
-    margin = condition.threshold.constant
-    if condition.operator in (">=", ">"):
-        return p_value_below(estimate, margin)
-    mirrored = Estimate(-estimate.value, None, -estimate.resampled)
-    return p_value_below(mirrored, -margin)
+def _p_value(law: Law | None, condition: Condition) -> float | None:
+    """Return the one-sided p-value of "the figure lies on the wrong side of the number"; None where nothing varies."""
+    if law is None or isinstance(law, Certain):
+        return None
+    return law.p_value(condition.threshold.constant, above=_above(condition))
+
+
+def _above(condition: Condition) -> bool:
+    return condition.operator in (">=", ">")
 
 
 def _figure(
@@ -140,20 +160,8 @@ def _figure(
         plan = sliced(metric, plan, rows, lower_is_better=condition.operator in ("<", "<="))
     else:
         plan = plan_of(metric, rows, subject.predictions, subject.again)
-    if with_interval and plan.interval is None:
-        found = _estimate(plan)
-        return _Figure(_defined(found.value, metric), found.interval, plan.note, plan)
-    columns, counts = merge_rows(plan.columns)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        value = float(plan.build(columns)(counts[np.newaxis, :])[0])
-    ci = plan.interval(LEVEL) if with_interval and plan.interval is not None else None
-    return _Figure(_defined(value, metric), ci, plan.note, plan)
-
-
-def _estimate(plan: Plan) -> Estimate:
-    columns, counts = merge_rows(plan.columns)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return bootstrap(plan.build(columns), counts, resamples=plan.resamples or RESAMPLES)
+    found = estimate(plan) if with_interval else Estimate(figure(plan), None)
+    return _Figure(_defined(found.value, metric), found.interval, plan.note, plan, law=found.law)
 
 
 def _defined(value: float, metric: Metric) -> float:

@@ -14,7 +14,8 @@ class ConditionResult(Value, frozen=True, kw_only=True):
     """Report one condition: the figure, the threshold, the figure's 95% interval.
 
     For a comparison with the champion ``value`` and ``threshold`` are both sides, ``difference`` the paired
-    difference with its interval in ``ci``, and ``p_value`` that of the paired test.
+    difference with its interval in ``ci``, and ``p_value`` that of the paired test. ``p_adjusted`` is the p-value
+    corrected for the gate's other tests, which decides; ``method`` names how interval and p-value were made.
     """
 
     text: str
@@ -24,6 +25,8 @@ class ConditionResult(Value, frozen=True, kw_only=True):
     ci: tuple[float, float] | None = None
     difference: float | None = None
     p_value: float | None = None
+    p_adjusted: float | None = None
+    method: str = ""
     reason: str = ""
     optional: bool = False
 
@@ -63,7 +66,7 @@ class Evaluation(Record, frozen=True, kw_only=True):
     """Report a gate; ``conditions`` in the order of the notebook.
 
     ``figures`` and ``slices`` are what every version shows of itself on the same rows, whether a condition asks for
-    it or not; ``notes`` say which groups are missing from them and why. ``accelerator`` is the GPU that the model
+    it or not; ``device`` is what the statistics were computed by, ``rule`` what is held against a number; ``notes`` say which groups are missing from them and why. ``accelerator`` is the GPU that the model
     answered on, where it did.
     """
 
@@ -73,6 +76,7 @@ class Evaluation(Record, frozen=True, kw_only=True):
     conditions: tuple[ConditionResult, ...]
     rows: int = 0
     device: str = "cpu"
+    rule: Literal["figure", "interval"] = "figure"
     champion: int | None = None
     run_id: str = ""
     figures: tuple[Figure, ...] = ()

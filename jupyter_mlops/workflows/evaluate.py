@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from jupyter_mlops.errors import NotFoundError
 from jupyter_mlops.evaluation import names
 from jupyter_mlops.evaluation.conditions import Condition, check, metrics_of, parse_all
-from jupyter_mlops.evaluation.gates import judge, passed
+from jupyter_mlops.evaluation.gates import judge_all, passed
 from jupyter_mlops.records.evaluation import Evaluation, Figure, Slice
 from jupyter_mlops.records.model import ModelVersion
 from jupyter_mlops.registry import standing
@@ -69,8 +69,9 @@ def _judged_before(
     for found in store.ledger.find("evaluation", f"{model.name}.{model.version}"):
         if not isinstance(found, Evaluation) or any(c.status == "not evaluated" for c in found.conditions):
             continue
-        same_champion = found.champion == (champion.version if champion else None)
-        if same_champion and [(c.text, c.optional) for c in found.conditions] == asked:
+        same = found.champion == (champion.version if champion else None)
+        same = same and found.rule == store.settings.gate_rule
+        if same and [(c.text, c.optional) for c in found.conditions] == asked:
             return found
     return None
 
@@ -84,6 +85,7 @@ def _evaluate(
     run_id: str,
     at: str,
 ) -> Evaluation:
+    from jupyter_mlops.evaluation import kernels
     from jupyter_mlops.evaluation.measure import measure
     from jupyter_mlops.evaluation.own_metrics import check_conditions
     from jupyter_mlops.workflows import subjects
@@ -106,7 +108,8 @@ def _evaluate(
         if champion is not None:
             same = champion.version == model.version
             theirs = own if same else subjects.of_champion(bench, champion)
-        results = tuple(judge(condition, measure(condition, rows, own, theirs)) for condition in conditions)
+        measured = [measure(condition, rows, own, theirs) for condition in conditions]
+    results = judge_all(conditions, measured, store.settings.gate_rule)
     figures, slices, notes = _breakdown(rows, own)
     return Evaluation(
         model=model.name,
@@ -114,6 +117,8 @@ def _evaluate(
         passed=passed(results),
         conditions=results,
         rows=0 if rows is None else len(rows),
+        device="cpu" if rows is None else kernels.device(len(rows)),
+        rule=store.settings.gate_rule,
         champion=champion.version if champion else None,
         run_id=run_id,
         figures=figures,
