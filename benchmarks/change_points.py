@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -100,7 +101,7 @@ def covering(found: list[int], marks: Marks, length: int) -> float:
 
 def segments(places: list[int], length: int) -> list[tuple[int, int]]:
     ends = sorted({0, length, *(place for place in places if 0 < place < length)})
-    return [*zip(ends[:-1], ends[1:], strict=True)]
+    return [*pairwise(ends)]
 
 
 if __name__ == "__main__":
