@@ -16,6 +16,7 @@ ORDER = (
     "deployment",
     "model",
     "evaluation",
+    "explanation",
     "approval",
     "promotion",
     "retirement",
@@ -23,9 +24,11 @@ ORDER = (
     "run",
     "stage",
     "dataset",
+    "validation",
+    "expectations",
 )
-# What says something about a model version, without being made of it.
-JUDGEMENTS = ("approval", "evaluation", "promotion", "retirement")
+# What says something about a model version or a dataset version, without being made of it.
+JUDGEMENTS = ("approval", "evaluation", "promotion", "retirement", "validation")
 
 
 class Node(Value, frozen=True, kw_only=True):

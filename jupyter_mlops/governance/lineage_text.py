@@ -61,7 +61,7 @@ def _tree(lineage: Lineage) -> dict[str, list[str]]:
     for edge in lineage.edges:
         judged = not lineage.downstream and edge.to.partition("/")[0] in JUDGEMENTS
         # A judgement hangs below what it judges, though it was made from it.
-        judged = judged and edge.source.startswith("model/") and edge.to != lineage.start
+        judged = judged and edge.source.startswith(("model/", "dataset/")) and edge.to != lineage.start
         here, there = (edge.source, edge.to) if judged or lineage.downstream else (edge.to, edge.source)
         neighbours.setdefault(here, []).append(there)
     depth = {lineage.start: 0}
@@ -153,6 +153,11 @@ def _evaluation(record: dict[str, Any]) -> list[str]:
     return lines
 
 
+def _explanation(record: dict[str, Any]) -> list[str]:
+    most = ", ".join(each["feature"] for each in record["importance"][:3])
+    return [f"explanation  decides most by {cut(most, 100)}{_stamp(record)}"]
+
+
 def _approval(record: dict[str, Any]) -> list[str]:
     return [f"{record['verdict']}  version {record['version']}{_stamp(record)}", *_reason(record)]
 
@@ -210,17 +215,39 @@ def _dataset(record: dict[str, Any]) -> list[str]:
     return [f"{name}  {table}{size}, from {record['source']}{_stamp(record)}"]
 
 
+def _validation(record: dict[str, Any]) -> list[str]:
+    broken = [result for result in record["results"] if result["status"] != "passed"]
+    verdict = f"breaks {len(broken)} of {len(record['results'])} expectations" if broken else "as expected"
+    lines = [f"check {verdict}  {_count(record['rows'], 'row')}{_stamp(record)}"]
+    for result in broken[:_LINES]:
+        about = f"{result['column']}: " if result["column"] else ""
+        lines.append(
+            f"{_MARKS[result['status']]} {about}{result['expectation']}: {cut(result['reason'], 120)}"
+        )
+    return lines
+
+
+def _expectations(record: dict[str, Any]) -> list[str]:
+    source = f", in {record['source']}" if record["source"] else ""
+    return [
+        f"expectations {record['name']}  {_count(len(record['columns']), 'column')}{source}{_stamp(record)}"
+    ]
+
+
 _DESCRIBE: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "prediction": _prediction,
     "deployment": _deployment,
     "model": _model,
     "evaluation": _evaluation,
+    "explanation": _explanation,
     "approval": _approval,
     "promotion": _promotion,
     "retirement": _retirement,
     "run": _run,
     "stage": _stage,
     "dataset": _dataset,
+    "validation": _validation,
+    "expectations": _expectations,
 }
 
 

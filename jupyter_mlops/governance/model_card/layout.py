@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jupyter_mlops.governance.model_card import decisions, evidence, origin, verdict, words
+from jupyter_mlops.governance.model_card import decisions, evidence, importance, origin, verdict, words
 from jupyter_mlops.governance.model_card.document import NOT_RECORDED, Document, Tile
 from jupyter_mlops.governance.model_card.front_matter import front_matter
 
@@ -36,6 +36,7 @@ def lay_out(card: Card) -> Document:
             decisions.approvals(card),
             *decisions.uses(card),
             *evidence.sections(card),
+            importance.section(card),
             *origin.sections(card),
         ),
         footer=f"Written from the record of {card.title} as it stood on {words.time(card.at)}. "

@@ -9,6 +9,7 @@ from jupyter_mlops.notebook.card_text import CardText
 from jupyter_mlops.records.base import Value
 from jupyter_mlops.records.dataset import DatasetVersion
 from jupyter_mlops.records.evaluation import Evaluation
+from jupyter_mlops.records.explanation import Explanation
 from jupyter_mlops.records.model import Manifest, ModelVersion
 from jupyter_mlops.records.run import Environment, Run
 
@@ -37,7 +38,8 @@ class Vote(Value, frozen=True, kw_only=True):
 class Card(Value, frozen=True, kw_only=True):
     """Hold all that is on record of one version; what is empty or None was not recorded.
 
-    ``evaluations`` are the gates of the newest occasion, ``events`` what was decided about it, oldest first.
+    ``evaluations`` are the gates of the newest occasion, ``explanation`` is the newest one, ``events`` what was decided about
+    it, oldest first.
     ``override`` is the promotion, against gates or rules, by which it is champion, where it is so. ``votes`` are everybody's
     newest word about exactly these contents. ``retired`` says why it is out of use, ``signed_by`` names the key whose
     signature of the bundle was verified, ``broken`` says what is wrong with the bundle.
@@ -48,6 +50,7 @@ class Card(Value, frozen=True, kw_only=True):
     lineage: Lineage
     aliases: tuple[str, ...] = ()
     evaluations: tuple[Evaluation, ...] = ()
+    explanation: Explanation | None = None
     events: tuple[Event, ...] = ()
     votes: tuple[Vote, ...] = ()
     approvals_needed: int | None = None

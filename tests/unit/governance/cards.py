@@ -12,6 +12,7 @@ from jupyter_mlops.notebook import card_text
 from jupyter_mlops.records.base import to_builtins
 from jupyter_mlops.records.dataset import Column, DatasetVersion
 from jupyter_mlops.records.evaluation import ConditionResult, Evaluation, Figure, Slice
+from jupyter_mlops.records.explanation import Explanation, Importance
 from jupyter_mlops.records.model import Manifest, ModelVersion, Signature, Tensor, TestData
 from jupyter_mlops.records.provenance import Commit, Hardware
 from jupyter_mlops.records.run import Environment, Run
@@ -91,6 +92,17 @@ def evaluation(
     return msgspec.structs.replace(made, **more)
 
 
+def explanation(text: str = "x") -> Explanation:
+    return Explanation(
+        model="churn", version=3, metric="roc_auc", score=0.9, rows=1200, rounds=5, method="tree paths", scale="score",
+        attributed_rows=500, notes=(text,), created_at=AT, author=text,
+        importance=(
+            Importance(feature=text, loss=0.1, loss_ci=(0.08, 0.12), attribution=0.5, attribution_ci=(0.4, 0.6), protected=text),
+            Importance(feature="b", loss=-0.001, loss_ci=(-0.002, 0.001), attribution=0.01, attribution_ci=(0.0, 0.02)),
+        ),
+    )  # fmt: skip
+
+
 def dataset(name: str, version: str, text: str = "x") -> DatasetVersion:
     columns = (
         Column(
@@ -127,6 +139,7 @@ def full(text: str = "x") -> Card:
         ),
         aliases=("champion",),
         evaluations=(evaluation(text),),
+        explanation=explanation(text),
         events=(Event(at=AT, what="registered", author=text, reason=text),),
         votes=(Vote(at=AT, author=text, approved=True, reason=text),),
         run=made_in,

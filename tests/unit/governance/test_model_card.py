@@ -14,6 +14,7 @@ from jupyter_mlops.governance.model_card import markdown, page, prose, verdict
 from jupyter_mlops.governance.model_card.layout import lay_out
 from jupyter_mlops.governance.model_card.record import Card, Event, Vote
 from jupyter_mlops.records.evaluation import ConditionResult, Figure, Slice
+from jupyter_mlops.records.explanation import Importance
 from tests.unit.governance import cards
 
 HOSTILE = """</td><script>alert(1)</script>"'`|*_[x](javascript:alert(1))\\ <img src=x onerror=alert(1)> {{ 7 * 7 }} &lt;"""
@@ -280,7 +281,7 @@ def test_a_regressions_figures_have_axes_of_their_own() -> None:
         for name, value in (("north", 121000.0), ("south", 128000.0))
     )
     judged = cards.evaluation(figures=figures, conditions=conditions, slices=parts)
-    card = msgspec.structs.replace(cards.full(), evaluations=(judged,))
+    card = msgspec.structs.replace(cards.full(), evaluations=(judged,), explanation=None)
     shown = text(card)
     assert "| mean absolute error | **123,456** | 120,000 to 130,000 | 125,000 |" in shown
     assert "mean absolute error where it is worst: region south" in shown
@@ -294,3 +295,25 @@ def test_a_group_without_a_figure_says_so() -> None:
     assert "| **few** | 31 | not recorded |" in text(
         msgspec.structs.replace(cards.full(), evaluations=(judged,))
     )
+
+
+def test_what_it_decides_by_names_the_protected_attribute() -> None:
+    card = cards.full("sex")
+    shown = text(card)
+    assert "| `sex`<br>protected: sex | **0.1**<br>0.08 to 0.12 | **0.5**<br>0.4 to 0.6 |" in shown
+    assert (
+        "It decides by the protected attribute sex: ROC AUC loses 0.1 when it is shuffled (0.08 to 0.12)"
+        in shown
+    )
+    assert 'aria-label="sex 0.1, 95% interval 0.08 to 0.12"' in html(card)
+    without = text(msgspec.structs.replace(card, explanation=None))
+    assert "What it decides by: not recorded. jupyter mlops models explain churn/3 measures it." in without
+
+
+def test_columns_that_matter_less_are_folded() -> None:
+    few = tuple(Importance(feature=f"c{place}", loss=1 / (place + 1)) for place in range(20))
+    explained = msgspec.structs.replace(cards.explanation(), importance=few, scale=None, method=None)
+    page_ = html(msgspec.structs.replace(cards.full(), explanation=explained))
+    assert "5 columns that matter less" in page_
+    assert page_.index("c14") < page_.index("5 columns that matter less") < page_.index("c15")
+    assert "moves the" not in page_
