@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.registry.tracking import load_mlflow
+from jupyter_mlops.store import networks
 from jupyter_mlops.store.bundles import by_value, local_modules
 
 if TYPE_CHECKING:
@@ -55,8 +56,8 @@ def save(
         return
     from jupyter_mlops.registry import wrapper
 
-    # The wrapper's own code goes along too: whoever loads it needn't have this package.
-    with by_value([*local_modules(root), sys.modules[wrapper.__name__]]):
+    # The code around the model goes along too: whoever loads it needn't have this package.
+    with by_value([*local_modules(root), sys.modules[wrapper.__name__], networks]):
         mlflow.pyfunc.save_model(str(folder), python_model=wrapper.python_model(model), **common)
 
 
