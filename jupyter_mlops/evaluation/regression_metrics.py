@@ -127,8 +127,8 @@ def _explained_deviance(name: str, truth: Floats, estimate: Floats, power: float
     elif power == _GAMMA:
         own = np.log(truth)
     elif power == _NORMAL:
-        own = (truth - truth.mean()) ** 2
-        truth = truth - truth.mean()
+        truth = truth - np.median(truth)
+        own = truth**2
     else:
         own = (np.maximum(truth, 0) if power < 0 else truth) ** (2 - power)
 
@@ -160,7 +160,8 @@ def _from_mean(pure: Floats, mean: Floats, total: Floats, power: float) -> Float
 
 def _variance_plan(truth: Floats, error: Floats, *, biased: bool) -> Plan:
     """Plan 1 minus the error's share of the truth's variance; unless ``biased``, a constant error is none."""
-    centred, off = truth - truth.mean(), error - (0.0 if biased else error.mean())
+    # By the median: a resample may leave out the one value that has moved the mean far away from all others.
+    centred, off = truth - np.median(truth), error - (0.0 if biased else np.median(error))
 
     def expand(columns: tuple[Floats, ...]) -> Floats:
         y, e = columns
