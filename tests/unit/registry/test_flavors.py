@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from torch import nn
 
-from jupyter_mlops.registry import flavors, signatures
+from jupyter_mlops.registry import flavors, signatures, tracking
 from jupyter_mlops.store import networks, tensors
 
 if TYPE_CHECKING:
@@ -38,7 +38,9 @@ def test_a_network_is_loaded_by_those_who_do_not_have_this_package(tmp_path: Pat
     model, _, _ = networks.taken(nn.Linear(3, 2), X, (X, (X[:, 0] > 0).astype(int)))
     copy = pickle.loads(tensors.dumps(model))
     saved = tmp_path / "saved"
-    flavors.save(copy, saved, signature=signatures.infer(copy, X), requirements=["torch"], root=tmp_path)
+    signature = signatures.infer(copy, X)
+    with tracking.quiet():
+        flavors.save(copy, saved, signature=signature, requirements=["torch"], root=tmp_path)
     np.save(tmp_path / "rows.npy", X)
     command = [
         sys.executable,
