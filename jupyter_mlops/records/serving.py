@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from jupyter_mlops.records.base import Record
+from jupyter_mlops.records.base import Record, Value
 from jupyter_mlops.records.ref import Ref
 
 
@@ -41,3 +41,13 @@ class Prediction(Record, frozen=True, kw_only=True):
     def ref(self) -> Ref:
         """``prediction/<id>``."""
         return Ref("prediction", self.prediction_id)
+
+
+class Feedback(Value, frozen=True, kw_only=True):
+    """Say what came true of one row of a prediction; ``author`` is who told it, where that is known."""
+
+    prediction_id: str
+    row: int = 0
+    label: str | float | bool
+    created_at: str = ""
+    author: str = ""

@@ -60,7 +60,9 @@ class ServingApp:
         )
         self._infer_paths = frozenset(f"{base}/infer" for base in self._bases())
         self._explain_paths = frozenset(f"{base}/explain" for base in self._bases())
-        self._others: ASGIApp = endpoints.build(deployment, model.manifest.signature, self.metrics)
+        self._others: ASGIApp = endpoints.build(
+            deployment, model.manifest.signature, self.metrics, log, guard.callers
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

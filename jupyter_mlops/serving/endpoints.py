@@ -1,7 +1,8 @@
-"""Everything a server says besides predictions: health, metadata, metrics, and what isn't available yet."""
+"""Everything a server says besides predictions: health, metadata, metrics; and what it is told came true."""
 
 from __future__ import annotations
 
+import asyncio
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -10,19 +11,30 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from jupyter_mlops.errors import MlopsError
+from jupyter_mlops.serving import body, feedback
+from jupyter_mlops.serving.guard import token_of
 from jupyter_mlops.serving.metrics import CONTENT_TYPE, Metrics
-from jupyter_mlops.serving.problems import RequestError, UnknownModelError
+from jupyter_mlops.serving.problems import UnknownModelError
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from jupyter_mlops.records.model import Signature, Tensor
     from jupyter_mlops.records.serving import Deployment
+    from jupyter_mlops.serving.callers import Callers
+    from jupyter_mlops.store.predictions import PredictionLog
 
 
-def build(deployment: Deployment, signature: Signature, metrics: Metrics) -> Starlette:
+def build(
+    deployment: Deployment,
+    signature: Signature,
+    metrics: Metrics,
+    log: PredictionLog,
+    callers: Callers | None,
+) -> Starlette:
     """Return the application for what isn't a prediction."""
-    endpoints = _Endpoints(deployment, signature, metrics)
+    endpoints = _Endpoints(deployment, signature, metrics, log, callers)
     routes = [
         Route("/v2", _server),
         Route("/v2/health/live", _live),
@@ -38,15 +50,25 @@ def build(deployment: Deployment, signature: Signature, metrics: Metrics) -> Sta
             Route(f"{base}/ready", endpoints.ready),
             Route(f"{base}/infer", endpoints.infer, methods=["POST"]),
             Route(f"{base}/explain", endpoints.infer, methods=["POST"]),
-            Route(f"{base}/feedback", endpoints.later, methods=["POST"]),
+            Route(f"{base}/feedback", endpoints.feedback, methods=["POST"]),
         ]
-    handlers: dict[Any, Any] = {HTTPException: _on_http_error, RequestError: _on_request_error}
+    handlers: dict[Any, Any] = {HTTPException: _on_http_error, MlopsError: _on_error}
+    handlers[body.DisconnectedError] = _gone
     return Starlette(routes=routes, exception_handlers=handlers)
 
 
 class _Endpoints:
-    def __init__(self, deployment: Deployment, signature: Signature, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        deployment: Deployment,
+        signature: Signature,
+        metrics: Metrics,
+        log: PredictionLog,
+        callers: Callers | None,
+    ) -> None:
         self._deployment = deployment
+        self._log = log
+        self._callers = callers
         self._metrics = metrics
         self._metadata = {
             "name": deployment.model,
@@ -69,10 +91,14 @@ class _Endpoints:
         self._check(request)
         raise HTTPException(404)
 
-    async def later(self, request: Request) -> Response:
+    async def feedback(self, request: Request) -> Response:
         self._check(request)
-        what = request.url.path.rpartition("/")[2]
-        return JSONResponse({"error": f"{what} is not available yet"}, 501)
+        encoding = request.headers.get("content-encoding", "").strip().lower()
+        content = await body.read(request.receive, encoding)
+        author = self._callers.user(token_of(request.scope["headers"])) if self._callers else ""
+        return JSONResponse(
+            await asyncio.to_thread(feedback.take, content, self._deployment.model, author, self._log)
+        )
 
     async def metrics(self, _request: Request) -> Response:
         return Response(self._metrics.render(), headers={"content-type": CONTENT_TYPE})
@@ -115,8 +141,12 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     return JSONResponse({"error": text}, status, headers=getattr(error, "headers", None))
 
 
-async def _on_request_error(_request: Request, error: Exception) -> Response:
-    return JSONResponse({"error": str(error)}, getattr(error, "status", 400))
+async def _on_error(_request: Request, error: Exception) -> Response:
+    return JSONResponse({"error": str(error)}, getattr(error, "status", 500))
+
+
+async def _gone(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=400)  # to nobody: the client left before it had said all
 
 
 def _own_version() -> str:

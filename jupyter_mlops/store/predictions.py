@@ -1,4 +1,4 @@
-"""Every answered prediction, durably, in one SQLite file that several processes append to at once.
+"""Every answered prediction, and what came true of it, durably, in one SQLite file that several processes append to at once.
 
 The serving process writes here, so this module knows sqlite3 and msgspec and nothing heavier.
 """
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from jupyter_mlops.errors import DataError, IntegrityError, NotFoundError
-from jupyter_mlops.records.serving import Prediction
+from jupyter_mlops.errors import DataError, IntegrityError, MlopsError, NotFoundError
+from jupyter_mlops.records.serving import Feedback, Prediction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,6 +38,19 @@ create table if not exists predictions (
   body blob not null
 )
 """
+# What was told stays; of a row's labels the newest counts.
+_FEEDBACK = """
+create table if not exists feedback (
+  seq integer primary key,
+  prediction text not null,
+  row integer not null,
+  label blob not null,
+  created_at text not null,
+  author text not null
+)
+"""
+_FEEDBACK_INDEX = "create index if not exists feedback_by_prediction on feedback (prediction, row, seq)"
+_TELL = "insert into feedback (prediction, row, label, created_at, author) values (?, ?, ?, ?, ?)"
 _INDEX = "create index if not exists predictions_by_model on predictions (model, seq)"
 _COLUMNS = "id, model, version, deployment, created_at, rows, milliseconds, body"
 _INSERT = f"insert into predictions ({_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants only
@@ -96,6 +109,53 @@ class PredictionLog:
                 self._rollback()
                 raise
 
+    def tell(self, model: str, feedback: Sequence[Feedback]) -> int:
+        """Write what came true of predictions of ``model``: all or nothing, on the disk when this returns.
+
+        What is known already isn't written again. Another label than before is written too, and counts from now on.
+
+        Returns:
+            How many labels were new or other than before.
+
+        Raises:
+            NotFoundError: when an id is of no prediction of that model; ``details["ids"]`` are those.
+            DataError: when a prediction has no such row.
+        """
+        names = list(dict.fromkeys(each.prediction_id for each in feedback))
+        with self._lock:
+            try:
+                self._connection.execute("begin immediate")
+                self._check_rows(model, feedback, names)
+                known = self._known_labels(names)
+                new = []
+                for each in feedback:
+                    place, label = (each.prediction_id, each.row), _encoder.encode(each.label)
+                    if known.get(place) != label:
+                        known[place] = label
+                        new.append((*place, label, each.created_at, each.author))
+                self._connection.executemany(_TELL, new)
+                self._connection.execute("commit")
+            except (sqlite3.Error, MlopsError):
+                self._rollback()
+                raise
+        return len(new)
+
+    def labels(self, prediction_ids: Sequence[str]) -> dict[tuple[str, int], Any]:
+        """Return what came true, by id and row, as far as it was told."""
+        with self._lock:
+            known = self._known_labels(prediction_ids)
+        return {place: msgspec.json.decode(label) for place, label in known.items()}
+
+    def told(self, prediction_id: str) -> list[Feedback]:
+        """Return all that was ever told about a prediction, oldest first."""
+        query = "select prediction, row, label, created_at, author from feedback where prediction = ? order by seq"
+        return [
+            Feedback(
+                prediction_id=name, row=row, label=msgspec.json.decode(label), created_at=at, author=author
+            )
+            for name, row, label, at, author in self._select(query, prediction_id)
+        ]
+
     def find(self, prediction_id: str) -> Prediction:
         """Return the prediction of that id.
 
@@ -143,6 +203,34 @@ class PredictionLog:
         with self._lock:
             return self._connection.execute(query, values).fetchall()
 
+    def _check_rows(self, model: str, feedback: Sequence[Feedback], names: Sequence[str]) -> None:
+        rows: dict[str, int] = {}
+        for some in _pages(names):
+            query = (
+                f"select id, rows from predictions where model = ? and id in ({', '.join('?' * len(some))})"  # noqa: S608 - marks only
+            )
+            rows |= dict(self._connection.execute(query, (model, *some)))
+        if unknown := [name for name in names if name not in rows]:
+            more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
+            raise NotFoundError(
+                f"no prediction {unknown[0]!r}{more} of {model}",
+                hint="the id is in the answer's X-Prediction-Id header",
+                ids=unknown,
+            )
+        for each in feedback:
+            if not 0 <= each.row < rows[each.prediction_id]:
+                raise DataError(
+                    f"prediction {each.prediction_id!r} has no row {each.row}",
+                    hint=f"it has {rows[each.prediction_id]}, counted from 0",
+                )
+
+    def _known_labels(self, names: Sequence[str]) -> dict[tuple[str, int], bytes]:
+        known: dict[tuple[str, int], bytes] = {}
+        for some in _pages(names):
+            query = f"select prediction, row, label from feedback where prediction in ({', '.join('?' * len(some))}) order by seq"  # noqa: S608 - marks only
+            known |= {(name, row): label for name, row, label in self._connection.execute(query, some)}
+        return known
+
     def _rollback(self) -> None:
         if self._connection.in_transaction:
             self._connection.execute("rollback")
@@ -154,6 +242,11 @@ class PredictionLog:
         return UsedIdError(
             f"prediction id {used[0]!r} is already used", hint="send a new id, or none", ids=used
         )
+
+
+def _pages(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(names), PAGE):
+        yield names[start : start + PAGE]
 
 
 def _to_row(prediction: Prediction) -> tuple[Any, ...]:
@@ -195,6 +288,8 @@ def _connect(path: Path) -> sqlite3.Connection:
             connection.execute("pragma journal_mode = wal")
             connection.execute(_TABLE)
             connection.execute(_INDEX)
+            connection.execute(_FEEDBACK)
+            connection.execute(_FEEDBACK_INDEX)
         connection.execute("pragma synchronous = full")
     except sqlite3.Error:
         connection.close()

@@ -79,7 +79,9 @@ def test_an_answer_names_the_prediction_in_the_log(ask: Ask, log: PredictionLog)
         ("GET", "/v2/models/churn/infer", 405, "GET is not allowed at /v2/models/churn/infer"),
         ("GET", "/nowhere", 404, "there is nothing at /nowhere"),
         ("POST", "/v2/models/churn/explain", 400, "the request can't be read: Input data was truncated"),
-        ("POST", "/v2/models/churn/feedback", 501, "feedback is not available yet"),
+        ("POST", "/v2/models/churn/feedback", 400, "the request can't be read: Input data was truncated"),
+        ("POST", "/v2/models/fraud/feedback", 404, "no model 'fraud' here; this server has churn/3"),
+        ("GET", "/v2/models/churn/feedback", 405, "GET is not allowed at /v2/models/churn/feedback"),
         ("POST", "/v2/models/churn/infer", 400, "the request can't be read: Input data was truncated"),
     ],
 )
