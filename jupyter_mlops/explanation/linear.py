@@ -27,8 +27,8 @@ class LinearExplainer:
         self._steps = steps
         self._weights = weights
         self._output = output
-        rows = _matrix(steps.transform(background))
-        self._mean = rows.mean(axis=0)
+        rows = steps.transform(background)
+        self._mean = _matrix(rows).mean(axis=0)
         self._base = output.ask(rows).mean(axis=0)
 
     @property
@@ -43,9 +43,9 @@ class LinearExplainer:
 
     def explain(self, data: Data) -> Attributions:
         """Attribute the outputs for every row of ``data``."""
-        given = _matrix(self._steps.transform(data))
+        given = self._steps.transform(data)
         values = self._output.ask(given)
-        parts = (given - self._mean)[:, None, :] * self._weights
+        parts = (_matrix(given) - self._mean)[:, None, :] * self._weights
         return Attributions(self._base, values, self._steps.back(parts))
 
 
