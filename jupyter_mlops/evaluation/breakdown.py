@@ -8,15 +8,17 @@ import numpy as np
 from msgspec.structs import replace
 
 from jupyter_mlops.evaluation.conditions import Metric
+from jupyter_mlops.evaluation.estimate import estimate
 from jupyter_mlops.evaluation.groups import groups_of
+from jupyter_mlops.evaluation.kernels import RESAMPLES
 from jupyter_mlops.evaluation.label_metrics import label_codes
 from jupyter_mlops.evaluation.metrics import plan_of
-from jupyter_mlops.evaluation.plan import mean_plan, merge_rows
+from jupyter_mlops.evaluation.plan import mean_plan
 from jupyter_mlops.evaluation.quality import quality_plan
+from jupyter_mlops.evaluation.resampled import FEWEST
 from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows
 from jupyter_mlops.evaluation.slices import find
 from jupyter_mlops.records.evaluation import Figure, Slice
-from jupyter_mlops.stats.bootstrap import FEWEST, LEVEL, RESAMPLES, bootstrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,8 +40,8 @@ _GAPS = (
 )
 _ERROR_GAPS = ("mean_error_gap", "mean_absolute_error_gap")
 _ERRORS = ("r2", "mean_absolute_error", "root_mean_squared_error")
-# Nobody asked for these: where rows can't be counted by their kinds, no more than that is drawn for an interval.
-_WEIGHTS = 6_000_000
+# Nobody asked for these: no more is drawn for an interval, unless even the fewest resamples of all rows are more.
+_DRAWS = 20_000_000
 # Slices that are searched for.
 _FOUND = 3
 
@@ -161,17 +163,6 @@ def _share(holds: NDArray[np.bool_] | Codes) -> Plan:
 
 
 def _figure(name: str, plan: Plan, rows: int) -> Figure | None:
-    """Measure one figure; all groups of ``rows`` rows together are resampled no longer than these as a whole."""
-    if not len(plan.columns[0]):
-        return None
-    columns, counts = merge_rows(plan.columns)
-    if plan.interval is not None:
-        value = float(plan.build(columns)(counts[np.newaxis, :])[0])
-        return Figure(metric=name, value=value, ci=plan.interval(LEVEL)) if np.isfinite(value) else None
-    resamples = min(RESAMPLES, _WEIGHTS // (len(counts) if len(counts) < FEWEST else rows))
-    build = plan.build(columns)
-    if resamples >= FEWEST:
-        value, interval, _ = bootstrap(build, counts, resamples=resamples)
-    else:
-        value, interval = float(build(counts[np.newaxis, :])[0]), None
-    return Figure(metric=name, value=value, ci=interval) if np.isfinite(value) else None
+    """Measure one figure; of ``rows`` rows in all the resamples are the fewer the more rows there are."""
+    found = estimate(plan, resamples=min(RESAMPLES, max(FEWEST, _DRAWS // rows)))
+    return Figure(metric=name, value=found.value, ci=found.interval) if np.isfinite(found.value) else None

@@ -9,7 +9,8 @@ import numpy as np
 from scipy.special import logit
 
 from jupyter_mlops.evaluation.kernels import RESAMPLES, kernels_for
-from jupyter_mlops.stats.intervals import Certain, Corrected, Law, Normal, Studentized
+from jupyter_mlops.stats.bootstrap import ENOUGH, bootstrap
+from jupyter_mlops.stats.intervals import Certain, Law, Normal, Studentized
 from jupyter_mlops.stats.linear import gradients
 from jupyter_mlops.stats.resampling import NumpyKernels
 
@@ -24,10 +25,6 @@ FEWEST = 200
 # Draws (rows x resamples) of kernels, and of statistics that want weights as a matrix; beyond, resamples are fewer.
 BUDGET = 4_000_000_000
 BUDGET_OF_MATRICES = 200_000_000
-# Of the resamples, so many must have a value.
-_ENOUGH = 0.5
-# Figures that leave out a part of the rows, to see how skewly the figure varies.
-_PARTS = 200
 
 
 class Term(NamedTuple):
@@ -68,7 +65,7 @@ class Resampling:
         squares = kernels.squares(self.seed, summands, gradients(finish, totals, scales))
         deviations = (finish(totals) - value) / np.sqrt(squares)
         known = np.sort(deviations[np.isfinite(deviations)])
-        if len(known) < _ENOUGH * resamples:
+        if len(known) < ENOUGH * resamples:
             return None
         carried_by = error**4 / float(counts @ moved**4)
         return Studentized(value, error, known, carried_by, f"bootstrap-t, {resamples:,} resamples")
@@ -84,7 +81,7 @@ class Resampling:
         alone = len(terms) == 1 and 0 < value < 1
         scaled = logit(drawn) * value * (1 - value) if alone else drawn
         known = scaled[np.isfinite(scaled)]
-        if len(known) < _ENOUGH * resamples:
+        if len(known) < ENOUGH * resamples:
             return None
         freedom = min(float((term.positive > 0).sum()) for term in terms) - 1
         if known.min() == known.max() or freedom < 1:
@@ -95,15 +92,7 @@ class Resampling:
     def corrected(self, statistic: Statistic, counts: Floats, value: float) -> Law | None:
         """Return the law of any figure of weights, corrected for bias and skewness."""
         resamples = self._affordable(len(counts), BUDGET_OF_MATRICES)
-        kernels = NumpyKernels(None if _ones(counts) else counts)
-        draws = kernels.statistic(self.seed, resamples, len(counts), statistic)
-        known = np.sort(draws[np.isfinite(draws)])
-        if len(known) < _ENOUGH * resamples:
-            return None
-        if known[0] == known[-1]:
-            return Certain(value)
-        acceleration = _acceleration(statistic, counts)
-        return Corrected(value, known, acceleration, f"bootstrap (BCa), {resamples:,} resamples")
+        return bootstrap(statistic, counts, value, resamples=resamples, seed=self.seed)
 
     def _affordable(self, rows: int, budget: int) -> int:
         return min(self.resamples, max(FEWEST, budget // rows))
@@ -115,20 +104,3 @@ def _kernels(counts: Floats, resamples: int) -> Kernels:
 
 def _ones(counts: Floats) -> bool:
     return bool((counts == 1).all())
-
-
-def _acceleration(statistic: Statistic, counts: Floats) -> float:
-    """Estimate how skewly a figure varies by leaving out a row, or a part of the rows, at a time."""
-    if len(counts) <= _PARTS and not _ones(counts):
-        left, times = counts - np.eye(len(counts)), counts
-    else:
-        parts = min(_PARTS, len(counts))
-        member = np.random.default_rng(0).permutation(np.arange(len(counts)) % parts)
-        left, times = counts * (member != np.arange(parts)[:, np.newaxis]), np.ones(parts)
-    figures = statistic(left)
-    known = np.isfinite(figures)
-    if not known.any():
-        return 0.0
-    moved = np.average(figures[known], weights=times[known]) - figures[known]
-    spread = float(times[known] @ moved**2)
-    return float(times[known] @ moved**3) / (6 * spread**1.5) if spread > 0 else 0.0

@@ -66,8 +66,8 @@ class Evaluation(Record, frozen=True, kw_only=True):
     """Report a gate; ``conditions`` in the order of the notebook.
 
     ``figures`` and ``slices`` are what every version shows of itself on the same rows, whether a condition asks for
-    it or not; ``device`` is what the statistics were computed by, ``rule`` what is held against a number; ``notes`` say which groups are missing from them and why. ``accelerator`` is the GPU that the model
-    answered on, where it did.
+    it or not; ``notes`` say which groups are missing from them and why. ``device`` is what the statistics were computed
+    by, ``accelerator`` the GPU that the model answered on, where it did. ``rule`` is what was held against numbers.
     """
 
     model: str

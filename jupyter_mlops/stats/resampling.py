@@ -25,8 +25,8 @@ Floats: TypeAlias = NDArray[np.float64]
 # Weights held at a time (32 MB).
 CHUNK = 4_000_000
 # Draws that numpy takes about a second for, which is what loading the compiled kernels takes.
-WORTH_LOADING = 150_000_000
-WORTH_CALLING = 5_000_000
+WORTH_LOADING = 30_000_000
+WORTH_CALLING = 500_000
 MOST_THREADS = 16
 _COMPILED = "jupyter_mlops.stats.compiled_resampling"
 
@@ -67,7 +67,8 @@ class NumpyKernels:
         def statistic(drawn: Floats) -> Floats:
             start = next(made)
             linear = gradients[start : start + len(drawn)] @ summands.T
-            summed: Floats = np.einsum("ij,ij,ij->i", drawn, linear, linear)
+            np.square(linear, out=linear)
+            summed: Floats = np.einsum("ij,ij->i", drawn, linear)
             return summed
 
         return self.statistic(seed, len(gradients), len(summands), statistic)

@@ -106,15 +106,18 @@ def test_what_cant_be_measured_is_left_out() -> None:
     assert breakdown.slices(TestRows("classification", TRUTH), ANSWERS) == ((), ())
 
 
-def test_many_rows_are_counted_or_get_no_interval() -> None:
+def test_many_rows_have_their_intervals_too() -> None:
     many = 200_000
     truth = RANDOM.integers(0, 2, many)
     scores = np.column_stack([1 - truth * 0.6 - 0.2, truth * 0.6 + 0.2]) + RANDOM.normal(size=(many, 2)) * 0.1
     rows = TestRows("classification", truth, {"SEX": RANDOM.choice(["f", "m"], many)})
     answers = Predictions((scores[:, 1] > 0.5).astype(int), scores, (0, 1))
-    intervals = {figure.metric: figure.ci is not None for figure in breakdown.figures(rows, answers)}
-    assert intervals["accuracy"]
-    assert not intervals["roc_auc"]
+    found = breakdown.figures(rows, answers)
+    assert {"accuracy", "roc_auc", "brier_score"} < {figure.metric for figure in found}
+    for figure in found:
+        assert figure.ci is not None
+        assert figure.ci[0] <= figure.value <= figure.ci[1]
+        assert figure.ci[1] - figure.ci[0] < 0.03
 
 
 def test_slices_are_searched_for_and_say_so() -> None:
