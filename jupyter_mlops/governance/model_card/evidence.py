@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from jupyter_mlops.records.evaluation import ConditionResult, Evaluation, Figure, Slice
 
 _TONES: dict[str, Tone] = {"passed": "ok", "failed": "bad", "not evaluated": "warn"}
-_GAPS = "difference"
+# What a figure of fairness is told by: it is by an attribute, as in a_difference["sex"].
+_BY = "["
 
 
 def sections(card: Card) -> Iterator[Section]:
@@ -27,12 +28,12 @@ def sections(card: Card) -> Iterator[Section]:
 
 
 def _performance(card: Card, newest: Evaluation | None) -> Iterator[Block]:
-    figures = [each for each in newest.figures if _GAPS not in each.metric] if newest else []
+    figures = [each for each in newest.figures if _BY not in each.metric] if newest else []
     if newest and figures:
         where = f" of {words.short(card.model.test.dataset)}" if card.model.test else ""
         yield Note(
             f"Measured on {words.count(newest.rows, 'test row')}{where} ({newest.device}), {words.time(newest.created_at)}. "
-            "Intervals are 95% bootstrap intervals: what other rows of the same kind would have given."
+            "Intervals are 95% intervals: what other rows of the same kind would have given."
         )
         thresholds = _thresholds(card)
         yield _figures(figures, thresholds)
@@ -101,9 +102,9 @@ def _groups(card: Card, newest: Evaluation | None) -> Iterator[Block]:
         for attribute in dict.fromkeys(each.attribute for each in newest.slices):
             parts = [each for each in newest.slices if each.attribute == attribute]
             yield _group_table(attribute or "slice found", parts, overall)
-        gaps = [each for each in newest.figures if _GAPS in each.metric]
+        gaps = [each for each in newest.figures if _BY in each.metric]
         if gaps:
-            yield Note("The largest difference between two groups; 0 is none.")
+            yield Note("Differences and gaps are the largest between two groups, and 0 is none; ratios the smallest, and 1 is none.")
             yield _figures(gaps, _thresholds(card))
     for note in newest.notes if newest else ():
         yield Note(note, "warn")

@@ -20,7 +20,8 @@ _SHARES = frozenset(
     {
         "accuracy", "balanced_accuracy", "precision", "recall", "f1", "roc_auc", "average_precision", "base_rate",
         "selection_rate", "true_positive_rate", "false_positive_rate", "demographic_parity_difference",
-        "equalized_odds_difference", "equal_opportunity_difference",
+        "demographic_parity_ratio", "equalized_odds_difference", "equal_opportunity_difference",
+        "predictive_parity_difference", "calibration_gap",
     }
 )  # fmt: skip
 _SPOKEN = {
