@@ -105,8 +105,15 @@ def share(value: float) -> str:
 
 
 def interval(ends: tuple[float, float], *, signed: bool = False) -> str:
-    """Write an interval."""
-    return f"{number(ends[0], signed=signed)} to {number(ends[1], signed=signed)}"
+    """Write an interval, both ends with as many decimals."""
+    words = [number(end, signed=signed) for end in ends]
+    decimals = max(len(each.partition(".")[2]) for each in words)
+    if decimals and not any(
+        "e" in each or not math.isfinite(end) for each, end in zip(words, ends, strict=True)
+    ):
+        sign = "+" if signed else ""
+        words = [f"{end:{sign},.{decimals}f}" if end else each for each, end in zip(words, ends, strict=True)]
+    return " to ".join(words)
 
 
 def p_value(value: float) -> str:

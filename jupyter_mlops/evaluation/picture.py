@@ -5,10 +5,10 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from jupyter_mlops.evaluation.axes import interval, number, p_value
+from jupyter_mlops.evaluation.axes import interval, number
 from jupyter_mlops.evaluation.groups_view import WORST
 from jupyter_mlops.evaluation.picture_style import STYLE
-from jupyter_mlops.evaluation.view import context, view
+from jupyter_mlops.evaluation.view import context, p_values, view
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -71,7 +71,7 @@ def text(evaluation: Evaluation) -> str:
         if result.ci is not None:
             parts.append(f"[{interval(result.ci).replace(' to ', ', ')}]")
         if result.p_value is not None:
-            parts.append(p_value(result.p_value))
+            parts.append(p_values(result))
         if result.reason:
             parts.append(f"- {result.reason}")
         lines.append(f"  {_MARKS[result.status]} {result.text.ljust(width)}  {' '.join(parts)}")

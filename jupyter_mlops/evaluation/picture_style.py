@@ -65,7 +65,7 @@ STYLE = (
 .mlops-gate .chart.whole{grid-column:1/-1}
 .mlops-gate.mlops-gate caption{caption-side:top;text-align:left;padding:0 0 2px;font-weight:600;color:inherit}
 .mlops-gate.mlops-gate .chart :is(th,td){padding:3px 6px;vertical-align:middle}
-.mlops-gate.mlops-gate .chart th{width:36%;padding-left:0;font-weight:400;overflow-wrap:anywhere}
+.mlops-gate.mlops-gate .chart th{width:36%;padding-left:0;font-weight:400;font-size:inherit;color:inherit;overflow-wrap:anywhere}
 .mlops-gate.mlops-gate .chart .number{width:27%;padding-right:0}
 .mlops-gate .chart .worst th{font-weight:600}.mlops-gate .chart .worst{--tone:var(--bad)}
 .mlops-gate.mlops-gate .chart td.axis{display:flex;justify-content:space-between;padding:0 6px;color:var(--soft);font-size:11px;border-top:1px solid var(--line)}

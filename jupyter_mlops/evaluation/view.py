@@ -73,6 +73,10 @@ def context(evaluation: Evaluation) -> str:
         f"{rows:,} test row{'' if rows == 1 else 's'}" if rows else "no test rows",
         evaluation.device,
     ]
+    gpu = evaluation.accelerator
+    if gpu is not None:
+        others = f", shared with {', '.join(gpu.shared_with)}" if gpu.shared_with else ""
+        parts.append(f"model on {gpu.name} ({gpu.memory_mb / 1000:.0f} GB, driver {gpu.driver}{others})")
     if evaluation.champion is not None:
         parts.append(f"champion: version {evaluation.champion}")
     return ", ".join(parts)
@@ -112,13 +116,17 @@ def _interval(result: ConditionResult) -> str:
 
 
 def _test(result: ConditionResult) -> str:
+    """Say how sure a condition's figure is: the p-values where there was a test, and by which method."""
+    return "; ".join(filter(None, [p_values(result), result.method]))
+
+
+def p_values(result: ConditionResult) -> str:
+    """Write the p-value of a comparison, and what is left of it among the gate's other tests; empty without one."""
     if result.p_value is None:
         return ""
-    adjusted, method = getattr(result, "p_adjusted", None), getattr(result, "method", "")
-    parts = [p_value(result.p_value)]
-    if adjusted is not None and adjusted != result.p_value:
-        parts.append(f"corrected {p_value(adjusted)}")
-    return ", ".join(parts) + (f" ({method})" if method else "")
+    if result.p_adjusted is None or result.p_adjusted == result.p_value:
+        return p_value(result.p_value)
+    return f"{p_value(result.p_value)}, corrected {p_value(result.p_adjusted)}"
 
 
 def _bar(result: ConditionResult, operator: Operator | None, *, paired: bool) -> Bar | None:

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from jupyter_mlops.evaluation import axes
 from jupyter_mlops.evaluation.view import view
-from jupyter_mlops.records.evaluation import ConditionResult, Evaluation, Figure, Slice
+from jupyter_mlops.records.evaluation import Accelerator, ConditionResult, Evaluation, Figure, Slice
 
 ANY = st.floats(allow_nan=True, allow_infinity=True)
 
@@ -65,6 +66,21 @@ def test_figures_are_written_as_people_read_them(value: float, text: str) -> Non
     assert axes.number(value) == text
 
 
+@pytest.mark.parametrize(
+    "ends, signed, text",
+    [
+        ((0.769, 0.7983), False, "0.7690 to 0.7983"),
+        ((0.0, 0.04493), False, "0 to 0.04493"),
+        ((-0.5, 0.0011), True, "-0.5000 to +0.0011"),
+        ((-math.inf, 0.5), False, "-inf to 0.5"),
+        ((3.0, 5.0), False, "3 to 5"),
+        ((0.00001, 0.5), False, "1.000e-05 to 0.5"),
+    ],
+)
+def test_both_ends_of_an_interval_are_as_exact(ends: tuple[float, float], signed: bool, text: str) -> None:
+    assert axes.interval(ends, signed=signed) == text
+
+
 def test_a_condition_holds_on_its_side_of_the_threshold() -> None:
     least = ConditionResult(
         text="accuracy >= 0.8", status="passed", value=0.85, threshold=0.8, ci=(0.83, 0.87)
@@ -96,6 +112,24 @@ def test_a_difference_stands_beside_zero_and_its_margin() -> None:
     assert shown.bar.mark < shown.bar.zero < shown.bar.at
     assert shown.interval == "difference +0.02 (+0.01 to +0.03)"
     assert shown.test.startswith("p < 0.001")
+
+
+def test_how_sure_it_is_and_on_what_it_was_measured_are_said() -> None:
+    plain = ConditionResult(
+        text="f1 >= 0.8", status="passed", value=0.9, threshold=0.8, method="Wilson score"
+    )
+    tested = replace(plain, difference=0.1, p_value=0.012, p_adjusted=0.024, method="DeLong")
+    alone = replace(tested, p_adjusted=0.012, method="")
+    gpu = Accelerator(name="H100", memory_mb=81_559.0, driver="570.1", shared_with=("train.py",))
+    shown = view(evaluation(plain, tested, alone, rows=1, device="cpu (numba)", accelerator=gpu))
+    assert [each.test for each in shown.conditions] == [
+        "Wilson score",
+        "p = 0.012, corrected p = 0.024; DeLong",
+        "p = 0.012",
+    ]
+    assert shown.context == (
+        "1 test row, cpu (numba), model on H100 (82 GB, driver 570.1, shared with train.py)"
+    )
 
 
 def test_what_was_not_measured_has_words_and_no_bar() -> None:
