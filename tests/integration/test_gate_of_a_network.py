@@ -19,7 +19,7 @@ from jupyter_mlops.evaluation.rows import NotMeasurableError
 from jupyter_mlops.records.evaluation import Accelerator
 from jupyter_mlops.records.pipeline import Gate
 from jupyter_mlops.store.opened import open_store
-from jupyter_mlops.workflows import on_gpu
+from jupyter_mlops.workflows import as_served, on_gpu
 from jupyter_mlops.workflows.evaluate import evaluate_gate
 from jupyter_mlops.workflows.on_gpu import OnGpu
 
@@ -52,6 +52,13 @@ class Net(nn.Module):
 
     def forward(self, rows: Any) -> Any:
         return self.layers(rows)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(as_served, "SECONDS", 0.2)
+    monkeypatch.setattr(as_served, "THROUGHPUT_SECONDS", 0.2)
+    monkeypatch.setattr(on_gpu, "SECONDS", 0.3)
 
 
 @pytest.fixture
@@ -98,7 +105,6 @@ def test_on_a_gpu(project: Path, nvml: StubNvml, monkeypatch: pytest.MonkeyPatch
     """Everything is real but the GPU: NVML is a stand-in, and PyTorch computes on the CPU."""
     monkeypatch.setattr(on_gpu, "DEVICE", "cpu")
     monkeypatch.setattr(batches, "BATCHES", (1, 16))
-    monkeypatch.setattr(on_gpu, "SECONDS", 0.3)
     nvml.tells(own_mb=640, used_mb=900, other_pid=4_000_000)
     found = judged("accuracy >= 0.9", *ON_GPU)
     assert [result.status for result in found.conditions] == ["passed"] * 7

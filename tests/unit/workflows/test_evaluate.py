@@ -13,6 +13,7 @@ from jupyter_mlops.errors import GateError, IntegrityError, NotFoundError
 from jupyter_mlops.records.model import Manifest, ModelVersion, Promotion, Signature, Tensor, TestData
 from jupyter_mlops.records.pipeline import Gate
 from jupyter_mlops.store.opened import open_store
+from jupyter_mlops.workflows import as_served
 from jupyter_mlops.workflows.evaluate import evaluate_gate
 
 if TYPE_CHECKING:
@@ -69,6 +70,14 @@ def judged(*conditions: str, version: int | None = None) -> Evaluation:
 
 def first(*conditions: str) -> ConditionResult:
     return judged(*conditions).conditions[0]
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measure speed no longer than it takes to see that it is."""
+    monkeypatch.setattr(as_served, "SECONDS", 0.1)
+    monkeypatch.setattr(as_served, "THROUGHPUT_SECONDS", 0.1)
+    monkeypatch.setattr(as_served, "WARM_UP_SECONDS", 0.1)
 
 
 @pytest.fixture
@@ -203,7 +212,7 @@ def test_a_champion_of_another_width_is_told(workspace: Path) -> None:
 
 def test_array_models(workspace: Path) -> None:
     put(LogisticRegression().fit(X.to_numpy(), Y), layout="array")
-    assert judged("accuracy >= 0.8", "latency_ms.p50 <= 10000").passed
+    assert judged("accuracy >= 0.8").passed
     put(LogisticRegression().fit(X.to_numpy(), Y), 2, layout="array", columns=("a",))
     assert "X has 1 features" in first("accuracy >= 0.8").reason
 
