@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jupyter_mlops.evaluation import names
+from jupyter_mlops.evaluation.estimate import figure
 from jupyter_mlops.evaluation.fairness import rates_plan
 from jupyter_mlops.evaluation.group_means import means_plan
 from jupyter_mlops.evaluation.groups import groups_of
-from jupyter_mlops.evaluation.plan import Plan, extreme_plan, merge_rows, restricted
+from jupyter_mlops.evaluation.plan import Plan, extreme_plan, restricted
 from jupyter_mlops.evaluation.quality import quality_plan
 from jupyter_mlops.evaluation.robustness import Again, harm_of, harmed_plan
 from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows
@@ -63,15 +64,9 @@ def _worst_slice(plan: Plan, rows: TestRows, *, highest: bool) -> Plan:
         parts += [restricted(plan, (groups.codes == code) * 1.0) for code in range(len(groups.labels))]
     if not parts:
         raise NotMeasurableError("; ".join(notes))
-    figures = np.array([_value(part) for part in parts])
+    figures = np.array([figure(part) for part in parts])
     if not np.isfinite(figures).any():
         raise NotMeasurableError("no slice has a value of the metric")
     place = int(np.nanargmax(figures) if highest else np.nanargmin(figures))
     worst = f"worst: {labels[place]} ({parts[place].columns[-1].sum():,.0f} rows)"
     return extreme_plan(parts, highest=highest, note="; ".join(filter(None, [worst, *notes])))
-
-
-def _value(plan: Plan) -> float:
-    columns, counts = merge_rows(plan.columns)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return float(plan.build(columns)(counts[np.newaxis, :])[0])

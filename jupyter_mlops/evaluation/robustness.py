@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from msgspec.structs import replace as with_changes
 
-from jupyter_mlops.evaluation.plan import combined, merge_rows
+from jupyter_mlops.evaluation.estimate import figure
+from jupyter_mlops.evaluation.plan import combined
 from jupyter_mlops.evaluation.rows import NotMeasurableError
 
 if TYPE_CHECKING:
@@ -69,10 +70,7 @@ def harmed_plan(
     except NotMeasurableError as error:
         raise NotMeasurableError(f"with {harm}: {str(error).splitlines()[0]}") from None
     unharmed = plan_of(bare, plain)
-    columns, counts = merge_rows(unharmed.columns)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        value = float(unharmed.build(columns)(counts[np.newaxis, :])[0])
-    note = f"{harm}, {ROUNDS} rounds; without it {value:.4g}"
+    note = f"{harm}, {ROUNDS} rounds; without it {figure(unharmed):.4g}"
     return replace(combined(plans), note="; ".join(filter(None, [note, unharmed.note])))
 
 
