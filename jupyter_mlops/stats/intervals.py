@@ -105,14 +105,21 @@ class Studentized:
     def interval(self, level: float = LEVEL) -> Interval:
         """Return the values from which the figure lies no further than the resamples do from the figure."""
         low, high = np.quantile(self.deviations, [(1 - level) / 2, (1 + level) / 2])
-        both = np.quantile(np.abs(self.deviations), level)
-        heavy = min(1.0, max(0.0, (_MANY - self.carried_by) / (_MANY - _FEW)))
+        heavy = self._heavy()
+        both = np.quantile(np.abs(self.deviations), level) if heavy else 0.0
         high, low = high + heavy * max(0.0, both - high), low - heavy * max(0.0, both + low)
         return float(self.value - high * self.error), float(self.value - low * self.error)
 
     def p_value(self, bound: float, *, above: bool) -> float:
-        """Return the level at which the interval ends at the bound; never quite zero."""
-        return max(by_widening(self, bound, above=above), _share(0, len(self.deviations)))
+        """Return the share of resamples as far from the figure as the figure from the bound; never quite zero."""
+        if self._heavy():
+            return max(by_widening(self, bound, above=above), _share(0, len(self.deviations)))
+        beyond = (self.value - bound) / self.error
+        further = self.deviations >= beyond if above else self.deviations <= beyond
+        return _share(int(np.count_nonzero(further)), len(self.deviations))
+
+    def _heavy(self) -> float:
+        return min(1.0, max(0.0, (_MANY - self.carried_by) / (_MANY - _FEW)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +176,7 @@ class Stated:
 def by_widening(law: Law, bound: float, *, above: bool) -> float:
     """Find the one-sided p-value at which a law's interval just reaches the bound."""
     low, high = _SMALLEST, 1 - _SMALLEST
-    for _ in range(60):
+    for _ in range(40):
         middle = (low + high) / 2
         edge = law.interval(1 - 2 * middle)[0 if above else 1] if middle < 0.5 else None  # noqa: PLR2004 - half
         if edge is None:

@@ -13,6 +13,9 @@ from scipy.special import ndtr, ndtri
 
 from jupyter_mlops.stats.intervals import LEVEL, Interval, by_widening
 
+# Of a row: less is rounding.
+_NOTHING = 1e-9
+
 
 @dataclass(frozen=True, slots=True)
 class Wilson:
@@ -86,7 +89,7 @@ class Matched:
         variance = n * (2 * rate + margin * (1 - margin))
         deviation = first - second - n * margin
         if variance <= 0:
-            return 0.0 if deviation == 0 else float(np.copysign(np.inf, deviation))
+            return 0.0 if abs(deviation) < _NOTHING else float(np.copysign(np.inf, deviation))
         return float(deviation / np.sqrt(variance))
 
     def _root(self, low: float, high: float, score: float) -> float:
