@@ -12,12 +12,12 @@ import argparse
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import nn
 
-from jupyter_mlops.evaluation import latency
 from jupyter_mlops.evaluation.device import batches
 from jupyter_mlops.records.model import Manifest, Signature, Tensor
 from jupyter_mlops.store.bundles import Bundles
@@ -25,6 +25,9 @@ from jupyter_mlops.store.keys import Keys
 from jupyter_mlops.store.networks import Network
 from jupyter_mlops.store.objects import Objects
 from jupyter_mlops.workflows import on_gpu
+
+if TYPE_CHECKING:
+    from jupyter_mlops.records.evaluation import AcceleratorBatch
 
 FEATURES = 256
 
@@ -53,29 +56,25 @@ def main() -> None:
         found = on_gpu.attempt(model, bundle, keys.folder, values, (16384,))
     if found.report.problem:
         print(found.report.problem)
-    gpu = found.report.accelerator
+    gpu = found.accelerator
     if gpu is not None:
         shared = f", shared with {', '.join(gpu.shared_with)}" if gpu.shared_with else ""
         print(f"{gpu.name}, {gpu.memory_mb:,.0f} MB, driver {gpu.driver}{shared}")
-    if found.report.runs:
-        print(
-            f"{'rows a batch':>12}{'rows/s':>14}{'MB':>9}{'busy %':>8}{'W':>7}{'J/1,000':>9}{'warm-up s':>11}"
-        )
-    for run in found.report.runs:
-        print(f"{run.rows:>12,}  {run.problem}" if run.problem else line(run))
+        heads = ("rows/s", 14), ("MB", 9), ("busy %", 8), ("W", 7), ("J/1,000", 9), ("warm-up s", 11)
+        print(f"{'rows a batch':>12}" + "".join(head.rjust(width) for head, width in heads))
+        for batch in gpu.batches:
+            print(f"{batch.rows:>12,}  {batch.problem}" if batch.problem else line(batch))
     print(f"the CPU, 1,024 rows a batch: {on_cpu(model, values, options.seconds):,.0f} rows/s")
 
 
-def line(run: batches.BatchRun) -> str:
-    rate = latency.rate(np.array(run.calls), run.rows).value
-    energy = None if run.energy_j is None else run.energy_j / (len(run.calls) * run.rows) * 1_000
-    cells = [(rate, 14, 0), (run.peak_memory_mb, 9, 0), (run.utilisation, 8, 0), (run.power_w, 7, 0)]
-    cells += [(energy, 9, 3), (run.warm_up_s, 11, 2)]
+def line(batch: AcceleratorBatch) -> str:
+    cells = [(batch.rows_per_s, 14, 0), (batch.peak_memory_mb, 9, 0), (batch.utilisation, 8, 0)]
+    cells += [(batch.power_w, 7, 0), (batch.energy_j_per_1000, 9, 3), (batch.warm_up_s, 11, 2)]
     shown = (
         "-".rjust(width) if value is None else f"{value:>{width},.{places}f}"
         for value, width, places in cells
     )
-    return f"{run.rows:>12,}{''.join(shown)}"
+    return f"{batch.rows:>12,}{''.join(shown)}"
 
 
 def on_cpu(model: Network, values: np.ndarray, seconds: float) -> float:

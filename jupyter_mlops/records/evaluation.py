@@ -53,13 +53,34 @@ class Slice(Value, frozen=True, kw_only=True):
     found: bool = False
 
 
+class AcceleratorBatch(Value, frozen=True, kw_only=True):
+    """Report a model in batches of so many ``rows``, warm-up apart; None for what the GPU doesn't tell.
+
+    Memory in megabytes (10**6 bytes), utilisation in percent of the time, energy in joules for 1,000 predictions.
+    ``problem`` says why there is nothing.
+    """
+
+    rows: int
+    rows_per_s: float | None = None
+    peak_memory_mb: float | None = None
+    utilisation: float | None = None
+    power_w: float | None = None
+    energy_j_per_1000: float | None = None
+    warm_up_s: float | None = None
+    problem: str = ""
+
+
 class Accelerator(Value, frozen=True, kw_only=True):
-    """Name the GPU that a model was run on, its memory in megabytes (10**6 bytes), driver, and who else was on it."""
+    """Name the GPU that a model was run on, its memory in megabytes, its driver, and who else was on it.
+
+    ``batches`` are there where a condition asked for a figure of it.
+    """
 
     name: str
     memory_mb: float
     driver: str
     shared_with: tuple[str, ...] = ()
+    batches: tuple[AcceleratorBatch, ...] = ()
 
 
 class Evaluation(Record, frozen=True, kw_only=True):

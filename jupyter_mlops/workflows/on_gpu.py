@@ -16,6 +16,7 @@ from jupyter_mlops.evaluation.device import batches, nvml
 from jupyter_mlops.evaluation.device.__main__ import OUTPUTS, REPORT, ROWS
 from jupyter_mlops.evaluation.rows import NotMeasurableError
 from jupyter_mlops.evaluation.system import SystemFigure
+from jupyter_mlops.records.evaluation import AcceleratorBatch
 from jupyter_mlops.store.networks import Network
 from jupyter_mlops.workflows import tied
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from jupyter_mlops.evaluation.conditions import Metric
     from jupyter_mlops.evaluation.device.batches import BatchRun, GpuRun
+    from jupyter_mlops.records.evaluation import Accelerator
 
 # A GPU that hangs says nothing at all; seconds.
 PATIENCE = 900
@@ -38,6 +40,14 @@ class OnGpu:
 
     report: GpuRun
     outputs: NDArray[Any] | None = None
+
+    @property
+    def accelerator(self) -> Accelerator | None:
+        """The GPU that it answered the test rows on, with what each batch size took; None where it didn't."""
+        gpu = self.report.accelerator
+        if gpu is None or self.outputs is None:
+            return None
+        return msgspec.structs.replace(gpu, batches=tuple(_kept(run) for run in self.report.runs))
 
     def answering(self, model: Any) -> Any:
         """Return the model as it answers the test rows: as it did on the GPU, else by itself."""
@@ -136,16 +146,31 @@ def _figure(name: str, run: BatchRun) -> SystemFigure:
     if name == "gpu_throughput_rows_per_s":
         rate = latency.rate(np.array(run.calls), run.rows)
         return SystemFigure(rate.value, rate.draws, at)
-    energy = None if run.energy_j is None else run.energy_j / (len(run.calls) * run.rows) * 1_000
+    kept = _kept(run)
     value, what = {
-        "gpu_peak_memory_mb": (run.peak_memory_mb, "memory"),
-        "gpu_utilisation": (run.utilisation, "utilisation"),
-        "gpu_power_w": (run.power_w, "power"),
-        "gpu_energy_j_per_1000": (energy, "energy"),
+        "gpu_peak_memory_mb": (kept.peak_memory_mb, "memory"),
+        "gpu_utilisation": (kept.utilisation, "utilisation"),
+        "gpu_power_w": (kept.power_w, "power"),
+        "gpu_energy_j_per_1000": (kept.energy_j_per_1000, "energy"),
     }[name]
     if value is None:
         raise NotMeasurableError(f"this GPU, or the part of it that is in use, doesn't tell its {what}")
     return SystemFigure(value, None, at)
+
+
+def _kept(run: BatchRun) -> AcceleratorBatch:
+    if run.problem:
+        return AcceleratorBatch(rows=run.rows, problem=run.problem)
+    energy = None if run.energy_j is None else run.energy_j / (len(run.calls) * run.rows) * 1_000
+    return AcceleratorBatch(
+        rows=run.rows,
+        rows_per_s=_speed(run),
+        peak_memory_mb=run.peak_memory_mb,
+        utilisation=run.utilisation,
+        power_w=run.power_w,
+        energy_j_per_1000=energy,
+        warm_up_s=run.warm_up_s,
+    )
 
 
 def _speed(run: BatchRun) -> float:

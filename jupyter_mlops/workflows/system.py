@@ -47,7 +47,7 @@ class SystemProbe:
     @property
     def accelerator(self) -> Accelerator | None:
         """The GPU that it answered the test rows on, where it did."""
-        return None if self._gpu is None or self._gpu.outputs is None else self._gpu.report.accelerator
+        return None if self._gpu is None else self._gpu.accelerator
 
     def __call__(self, metric: Metric) -> SystemFigure:
         """Measure one figure.

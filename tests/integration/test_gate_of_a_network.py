@@ -16,7 +16,6 @@ from jupyter_mlops.evaluation.conditions import Metric
 from jupyter_mlops.evaluation.device import batches
 from jupyter_mlops.evaluation.device.batches import BatchRun, GpuRun
 from jupyter_mlops.evaluation.rows import NotMeasurableError
-from jupyter_mlops.records.evaluation import Accelerator
 from jupyter_mlops.records.pipeline import Gate
 from jupyter_mlops.store.opened import open_store
 from jupyter_mlops.workflows import as_served, on_gpu
@@ -108,9 +107,15 @@ def test_on_a_gpu(project: Path, nvml: StubNvml, monkeypatch: pytest.MonkeyPatch
     nvml.tells(own_mb=640, used_mb=900, other_pid=4_000_000)
     found = judged("accuracy >= 0.9", *ON_GPU)
     assert [result.status for result in found.conditions] == ["passed"] * 7
-    assert found.accelerator == Accelerator(
-        name="Stub 0", memory_mb=80_000, driver="999.1", shared_with=("process 4000000 (?, 100 MB)",)
+    assert found.accelerator is not None
+    assert (found.accelerator.name, found.accelerator.memory_mb, found.accelerator.driver) == (
+        "Stub 0",
+        80_000,
+        "999.1",
     )
+    assert found.accelerator.shared_with == ("process 4000000 (?, 100 MB)",)
+    assert [batch.rows for batch in found.accelerator.batches] == [1, 8, 16]
+    assert all(batch.rows_per_s and batch.energy_j_per_1000 for batch in found.accelerator.batches)
     by_name = {result.text.split(" ")[0]: result for result in found.conditions}
     assert by_name["gpu_peak_memory_mb"].value == 640
     assert "shared with process 4000000" in by_name["gpu_peak_memory_mb"].reason
