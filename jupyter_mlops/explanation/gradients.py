@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,6 +58,8 @@ class GradientExplainer:
         parts, share = np.zeros((*answers.shape, rows.shape[1])), np.full(answers.shape, np.inf)
         for steps in STEPS:
             open_ = np.flatnonzero(np.abs(share).max(axis=1) > CLOSE)
+            if not len(open_):
+                break
             parts[open_] = self._integrated(rows[open_], steps)
             left = answers - self._base - parts.sum(axis=2)
             share = np.divide(left, np.abs(parts).sum(axis=2), out=np.zeros_like(left), where=left != 0)
@@ -66,7 +69,7 @@ class GradientExplainer:
 
     def _integrated(self, rows: Any, steps: int) -> Floats:
         """Return rows x outputs x columns."""
-        points, weights = np.polynomial.legendre.leggauss(steps)
+        points, weights = _line(steps)
         along = rows.new_tensor((points + 1) / 2)[:, None]
         found = np.zeros((len(rows), len(self._base), rows.shape[1]))
         together = max(1, _TOGETHER // steps)
@@ -98,6 +101,12 @@ class GradientExplainer:
         self._network.module.eval()
         with torch.inference_mode():
             return _array(_as_columns(self._network.module(rows.to(self._network.device))))
+
+
+@functools.cache
+def _line(steps: int) -> tuple[Floats, Floats]:
+    """Return the points of Gauss and Legendre on a line from -1 to 1, with their weights."""
+    return np.polynomial.legendre.leggauss(steps)
 
 
 def explainer(model: Any, background: Data) -> GradientExplainer | None:
