@@ -34,11 +34,11 @@ class Bar(Value, frozen=True, kw_only=True):
 
 
 class Axis(Value, frozen=True):
-    """Span the figures from ``low`` to ``high``; ``of_shares`` says that they lie between 0 and 1."""
+    """Span the figures from ``low`` to ``high``; ``in_shares`` says that they are written as shares."""
 
     low: float
     high: float
-    of_shares: bool = False
+    in_shares: bool = False
 
     def place(self, figure: float) -> float:
         """Return where a figure stands; what is beyond an end stands at it."""
@@ -87,7 +87,7 @@ def of_shares(figures: Iterable[float]) -> Axis:
     known = [figure for figure in figures if math.isfinite(figure)]
     low = math.floor(round(min(known, default=0.0) * 10, 6)) / 10
     high = math.ceil(round(max(known, default=1.0) * 10, 6)) / 10
-    return Axis(max(0.0, min(low, 0.9)), min(1.0, max(high, low + 0.1)), of_shares=True)
+    return Axis(max(0.0, min(low, 0.9)), min(1.0, max(high, low + 0.1)), in_shares=True)
 
 
 def number(value: float, *, signed: bool = False) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # More groups than these are for the JSON.
 _MOST = 12
+_THOUSANDTH = 0.001
 WORST = "worst"
 # What groups have beside figures of quality: shares too, of which none is better than another.
 _RATES = frozenset({"base_rate", "selection_rate", "true_positive_rate", "false_positive_rate"})
@@ -82,7 +83,8 @@ def _overall(evaluation: Evaluation, champion: Evaluation | None) -> Iterator[Se
     shares = [(each, mark) for each, mark in beside if _is_share(each.metric, _ends(each, mark))]
     axis = axes.of_shares(end for each, mark in shares for end in _ends(each, mark))
     points = [
-        _point(each, each.metric, axis if (each, mark) in shares else None, mark) for each, mark in beside
+        point(each, each.metric, axis if (each, mark) in shares else None, ("champion", mark))
+        for each, mark in beside
     ]
     chart = Chart(title="", points=tuple(points), ends=_axis_words(axis, points), note=note)
     lead = ", ".join(f"{each.metric} {number(each.value)}" for each in figures[:3])
@@ -119,7 +121,9 @@ def _of_fairness(
     held = [(figure, metric, _threshold(asked.get(str(metric)))) for figure, metric in figures]
     ends = [fair, *(end for figure, _, threshold in held for end in _ends(figure, threshold))]
     axis = axes.of_shares(ends) if _within(ends) else axes.around(*ends)
-    points = [_point(figure, metric.name, axis, threshold) for figure, metric, threshold in held]
+    points = [
+        point(figure, metric.name, axis, ("threshold", threshold)) for figure, metric, threshold in held
+    ]
     notes = [
         "Ratios of two groups; 1 is no difference."
         if fair
@@ -150,17 +154,27 @@ def _of_groups(metric: str, parts: Sequence[Slice], overall: float | None) -> Ch
     ends = [end for _, figure in figures for end in _ends(figure, overall)]
     axis = axes.of_shares(ends) if _is_share(metric, ends) else axes.around(*ends)
     worst = _worst(metric, [figure for _, figure in figures])
-    points = tuple(
-        _point(figure, part.group, axis, overall, rows=part.rows, worst=figure is worst)
+    points = [
+        point(
+            figure,
+            part.group,
+            axis,
+            ("all rows", overall),
+            rows=part.rows,
+            tag=WORST if figure is worst else "",
+        )
         for part, figure in figures
-    )
-    more = [f"{len(points) - _MOST} more groups are in the JSON"] if len(points) > _MOST else []
-    line = ["the dashed line is all rows"] if overall is not None else []
+    ]
+    shown = points[:_MOST]
+    if not any(each.tag for each in shown):
+        shown[-1:] = [each for each in points if each.tag] or shown[-1:]
+    more = [f"{len(points) - _MOST} more groups are in the JSON."] if len(points) > _MOST else []
+    line = ["The dashed line is all rows."] if overall is not None else []
     return Chart(
         title=metric,
-        points=points[:_MOST],
+        points=tuple(shown),
         ends=_axis_words(axis, points),
-        note="; ".join([*line, *more]).capitalize(),
+        note=" ".join([*line, *more]),
     )
 
 
@@ -181,25 +195,47 @@ def _found(evaluation: Evaluation, asked: dict[str, ConditionResult]) -> Iterato
     )
 
 
-def _point(
+def point(
     figure: Figure,
     label: str,
     axis: Axis | None,
-    mark: float | None,
+    against: tuple[str, float | None] = ("", None),
     *,
     rows: int | None = None,
-    worst: bool = False,
+    tag: str = "",
+    amount: bool = False,
 ) -> Point:
-    write = number if axis is None or not axis.of_shares else axes.share
+    """Show a figure on an axis.
+
+    Args:
+        figure: what is shown.
+        label: what it is called beside the others.
+        axis: where it stands; None where it stands alone.
+        against: what it is held against, and its name.
+        rows: how many it is of.
+        tag: what is special about it.
+        amount: it is drawn from zero, and zero is marked.
+    """
+    small = abs(figure.value) < _THOUSANDTH and figure.value
+    write = axes.share if axis is not None and axis.in_shares and not small else number
     ends = f"{write(figure.ci[0])} to {write(figure.ci[1])}" if figure.ci else ""
-    words = f"{label}: {write(figure.value)}" + (f", 95% interval {ends}" if ends else "")
+    name, mark = against
+    words = [
+        f"{label}: {write(figure.value)}",
+        *([f"95% interval {ends}"] if ends else []),
+        *([f"{name} {write(mark)}"] if mark is not None else []),
+    ]
+    zero = 0.0 if amount else None
+    bar = None
+    if axis is not None:
+        bar = axis.bar(figure.value, figure.ci, mark=mark, zero=zero, base=zero, words=", ".join(words))
     return Point(
         label=label,
         figure=write(figure.value),
         interval=ends,
         rows="" if rows is None else f"{rows:,}",
-        tag=WORST if worst else "",
-        bar=None if axis is None else axis.bar(figure.value, figure.ci, mark=mark, words=words),
+        tag=tag,
+        bar=bar,
     )
 
 
@@ -215,9 +251,9 @@ def _worst(metric: str, figures: Sequence[Figure]) -> Figure | None:
 
 def _worst_in_words(charts: Iterable[Chart]) -> str:
     for chart in charts:
-        for point in chart.points:
-            if point.tag == WORST:
-                return f"worst {chart.title}: {point.label}, {point.figure} on {point.rows} rows"
+        for each in chart.points:
+            if each.tag == WORST:
+                return f"worst {chart.title}: {each.label}, {each.figure} on {each.rows} rows"
     return ""
 
 
@@ -226,7 +262,7 @@ def _ends(figure: Figure, *more: float | None) -> list[float]:
 
 
 def _axis_words(axis: Axis | None, points: Sequence[Point]) -> tuple[str, ...]:
-    drawn = axis is not None and any(point.bar for point in points)
+    drawn = axis is not None and any(each.bar for each in points)
     return (number(axis.low), number(axis.high)) if axis is not None and drawn else ()
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from jupyter_mlops.evaluation import axes
-from jupyter_mlops.evaluation.axes import number
-from jupyter_mlops.evaluation.groups_view import Chart, Point, Section
+from jupyter_mlops.evaluation.groups_view import Chart, Section, point
 from jupyter_mlops.evaluation.view import GateView, view
 from jupyter_mlops.records.base import Value
-from jupyter_mlops.records.evaluation import Evaluation
+from jupyter_mlops.records.evaluation import Evaluation, Figure
 from jupyter_mlops.records.expectation import Validation
 from jupyter_mlops.records.explanation import Explanation
 from jupyter_mlops.registry import standing
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 # The columns that matter; the rest is in the record.
 _COLUMNS = 10
 _DIGITS = 12
-_THOUSANDTH = 0.001
 
 
 class DataStanding(Value, frozen=True, kw_only=True):
@@ -99,33 +99,26 @@ def _importance(store: Store, model: ModelVersion) -> Section | None:
 
 def _chart(found: Explanation) -> Chart:
     by_loss = any(one.loss is not None for one in found.importance)
-    held = [(one, *_figure(one, by_loss=by_loss)) for one in found.importance[:_COLUMNS]]
-    axis = axes.around(
-        0.0, *(end for _, value, ci in held for end in (value, *(ci or ())) if value is not None)
-    )
-    points = [_point(one, value, ci, axis) for one, value, ci in held if value is not None]
+    shown = [
+        (one, figure) for one in found.importance[:_COLUMNS] if (figure := _figure(one, by_loss=by_loss))
+    ]
+    axis = axes.around(0.0, *(end for _, each in shown for end in (each.value, *(each.ci or ()))))
+    if axis is not None and axis.high < 1:
+        axis = replace(axis, in_shares=True)
+    points = [
+        point(each, one.feature, axis, tag="protected" if one.protected else "", amount=True)
+        for one, each in shown
+    ]
     shuffled = f"What {found.metric or 'the figure'} loses when the column is shuffled among {found.rows:,} test rows."
     moved = f"How far the column moves the {found.scale or 'answer'} of a row, on average ({found.method})."
-    rest = len(found.importance) - len(held)
+    rest = len(found.importance) - _COLUMNS
     more = f" {rest} more columns are on record." if rest > 0 else ""
     return Chart(title="", points=tuple(points), note=(shuffled if by_loss else moved) + more)
 
 
-def _figure(one: Importance, *, by_loss: bool) -> tuple[float | None, tuple[float, float] | None]:
-    return (one.loss, one.loss_ci) if by_loss else (one.attribution, one.attribution_ci)
-
-
-def _point(one: Importance, value: float, ci: tuple[float, float] | None, axis: axes.Axis | None) -> Point:
-    write = axes.share if _THOUSANDTH <= abs(value) < 1 else number
-    ends = f"{write(ci[0])} to {write(ci[1])}" if ci else ""
-    words = f"{one.feature}: {write(value)}" + (f", 95% interval {ends}" if ends else "")
-    return Point(
-        label=one.feature,
-        figure=write(value),
-        interval=ends,
-        tag="protected" if one.protected else "",
-        bar=None if axis is None else axis.bar(value, ci, zero=0.0, base=0.0, words=words),
-    )
+def _figure(one: Importance, *, by_loss: bool) -> Figure | None:
+    value, ci = (one.loss, one.loss_ci) if by_loss else (one.attribution, one.attribution_ci)
+    return None if value is None else Figure(metric=one.feature, value=value, ci=ci)
 
 
 def _data(store: Store, model: ModelVersion) -> Iterator[DataStanding]:

@@ -3,7 +3,7 @@ import type { JSX } from 'react';
 import type { ColumnGlance, ProjectDocument, ReportGlance, Traffic } from '../api/types';
 import type { Versions } from '../model/versions';
 import { count, day } from '../model/words';
-import { StatusIcon } from './icons';
+import { StatusIcon } from './StatusIcon';
 
 /** The newest drift reports, and the live traffic that can be compared. */
 export function Drift(props: {

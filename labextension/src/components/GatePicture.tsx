@@ -4,7 +4,7 @@ import type { ConditionView, GateView } from '../api/types';
 import { Bar } from './Bar';
 import { breakable } from './breakable';
 import { Charts } from './Charts';
-import { StatusIcon } from './icons';
+import { StatusIcon } from './StatusIcon';
 
 const ICONS = {
   passed: 'executed',

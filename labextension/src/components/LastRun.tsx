@@ -5,7 +5,7 @@ import { RUN_WORDS, STATUS_WORDS, duration, figure, place } from '../model/words
 import { GatePicture, Verdict } from './GatePicture';
 import type { GoTo } from './Problems';
 import { PlaceLink, Problem } from './Problems';
-import { StatusIcon } from './icons';
+import { StatusIcon } from './StatusIcon';
 
 /** The last run: its stages, what failed and where, what came out of it. */
 export function LastRun({ run, goTo }: { run: Run; goTo: GoTo }): JSX.Element {

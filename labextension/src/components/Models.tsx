@@ -9,7 +9,7 @@ import { AuditLog } from './AuditLog';
 import { Drift } from './Drift';
 import { Problem } from './Problems';
 import { VersionCloseup } from './VersionCloseup';
-import { StatusIcon } from './icons';
+import { StatusIcon } from './StatusIcon';
 
 const SHOWN = 5;
 const WORDS: Record<Action, string> = {

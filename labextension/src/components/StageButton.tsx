@@ -1,7 +1,7 @@
 import type { CSSProperties, JSX } from 'react';
 
 import type { StageNode } from '../model/nodes';
-import { StatusIcon } from './icons';
+import { StatusIcon } from './StatusIcon';
 
 /** A stage in the graph: its name, its state, the way to its first cell. */
 export function StageButton(props: {

@@ -4,7 +4,7 @@ import type { Closeup, DataStanding } from '../api/types';
 import { figure } from '../model/words';
 import { Charts } from './Charts';
 import { GatePicture, Verdict } from './GatePicture';
-import { StatusIcon } from './icons';
+import { StatusIcon } from './StatusIcon';
 
 /** A version from near: its gates, what it decides by, the data behind it. */
 export function VersionCloseup({ closeup }: { closeup: Closeup | undefined }): JSX.Element {

@@ -1,7 +1,4 @@
 import { LabIcon } from '@jupyterlab/ui-components';
-import type { JSX } from 'react';
-
-import type { NodeStatus } from '../model/words';
 
 const svg = (body: string, extra = '') =>
   `<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 24 24"${extra}>${body}</svg>`;
@@ -22,48 +19,3 @@ export const tagIcon = new LabIcon({
     '<path class="jp-icon3" fill="#616161" d="M21.4 11.6l-9-9A2 2 0 0 0 11 2H4a2 2 0 0 0-2 2v7c0 .5.2 1 .6 1.4l9 9a2 2 0 0 0 2.8 0l7-7a2 2 0 0 0 0-2.8zM13 20L4 11V4h7l9 9zM6.5 5A1.5 1.5 0 1 1 5 6.5 1.5 1.5 0 0 1 6.5 5z"/>'
   )
 });
-
-const PATHS: Record<NodeStatus, JSX.Element> = {
-  none: <circle cx="8" cy="8" r="5.25" strokeDasharray="1.5 2.6" />,
-  pending: (
-    <>
-      <circle cx="8" cy="8" r="5.75" />
-      <path d="M8 4.75V8l2.25 1.5" />
-    </>
-  ),
-  running: <path d="M8 2.25A5.75 5.75 0 1 1 2.25 8" />,
-  executed: (
-    <>
-      <circle cx="8" cy="8" r="5.75" />
-      <path d="M5.25 8.25l2 2 3.5-4" />
-    </>
-  ),
-  cached: <path d="M8.75 1.75L3.5 9h4l-.75 5.25L12.5 7h-4z" />,
-  failed: (
-    <>
-      <circle cx="8" cy="8" r="5.75" />
-      <path d="M5.75 5.75l4.5 4.5M10.25 5.75l-4.5 4.5" />
-    </>
-  ),
-  skipped: (
-    <>
-      <circle cx="8" cy="8" r="5.75" />
-      <path d="M4 12L12 4" />
-    </>
-  )
-};
-
-/** A status as a shape of its own, so that colour is never all that says it. */
-export function StatusIcon({ status }: { status: NodeStatus }): JSX.Element {
-  return (
-    <svg
-      className={`mlops-StatusIcon mlops-is-${status}`}
-      viewBox="0 0 16 16"
-      width="16"
-      height="16"
-      aria-hidden="true"
-    >
-      {PATHS[status]}
-    </svg>
-  );
-}

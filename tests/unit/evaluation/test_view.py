@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -154,6 +156,14 @@ def test_the_worst_group_is_named_and_a_tie_is_no_worst() -> None:
     assert view(evaluation(slices=errors)).sections[0].summary.startswith("worst mean_absolute_error: m, 30")
 
 
+def test_of_many_groups_the_worst_is_among_those_shown() -> None:
+    parts = [part(f"g{n}", accuracy=0.9 - n / 100) for n in range(20)]
+    (chart,) = view(evaluation(slices=parts)).sections[0].charts
+    assert len(chart.points) == 12
+    assert (chart.points[-1].label, chart.points[-1].tag) == ("g19", "worst")
+    assert chart.note == "8 more groups are in the JSON."
+
+
 def test_what_a_failed_condition_is_about_is_unfolded() -> None:
     fair = 'demographic_parity_difference["sex"]'
     shown = (Figure(metric=fair, value=0.2), Figure(metric='demographic_parity_ratio["sex"]', value=0.7))
@@ -197,5 +207,48 @@ def test_the_champion_stands_beside_the_figures() -> None:
     assert accuracy.bar is not None
     assert accuracy.bar.mark is not None
     assert accuracy.bar.mark < accuracy.bar.at
+    assert accuracy.bar.words == "accuracy: 0.900, champion 0.800"
     assert "champion" in chart.note
     assert r2.bar is None
+
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "gate_view.json"
+
+
+def test_what_the_sidebar_is_sent() -> None:
+    """The sidebar's tests draw this file. After a wanted change: delete it, run this twice, read the diff."""
+    conditions = (
+        ConditionResult(text="accuracy >= 0.8", status="passed", value=0.85, threshold=0.8, ci=(0.83, 0.87)),
+        ConditionResult(
+            text="roc_auc >= champion.roc_auc - 0.005",
+            status="failed",
+            value=0.9,
+            threshold=0.895,
+            difference=0.0,
+            ci=(-0.02, 0.02),
+            p_value=0.3,
+            p_adjusted=0.6,
+            method="DeLong",
+            reason="the difference may be chance",
+        ),
+        ConditionResult(
+            text="gpu_peak_memory_mb <= 8000",
+            status="not evaluated",
+            threshold=8000.0,
+            optional=True,
+            reason="no GPU here",
+        ),
+    )
+    judged = evaluation(
+        *conditions,
+        rows=1200,
+        champion=2,
+        figures=(Figure(metric="accuracy", value=0.85, ci=(0.83, 0.87)), Figure(metric="r2", value=-3.0)),
+        slices=(part("f", accuracy=0.8), part("m", rows=70, accuracy=0.7)),
+        notes=("sex: 1 group with fewer than 20 rows is left out",),
+    )
+    text = msgspec.json.format(msgspec.json.encode(view(judged)), indent=2).decode() + "\n"
+    if not GOLDEN.exists():
+        GOLDEN.write_text(text)
+        pytest.fail("the golden file was missing and is written now; run again")
+    assert text == GOLDEN.read_text()
