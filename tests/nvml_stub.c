@@ -50,7 +50,7 @@ int nvmlDeviceGetHandleByIndex_v2(unsigned index, void **device) {
 }
 int nvmlDeviceGetHandleByUUID(const char *uuid, void **device) {
     *device = (void *)1;
-    return strcmp(uuid, "GPU-unknown") ? OK : NOT_FOUND;
+    return strcmp(uuid, "GPU-part") && !strstr(uuid, "-unknown") ? OK : NOT_FOUND;
 }
 int nvmlDeviceIsMigDeviceHandle(void *device, unsigned *is) { *is = (unsigned)get("mig", 0); return OK; }
 int nvmlDeviceGetName(void *device, char *name, unsigned length) {

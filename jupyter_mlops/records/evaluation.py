@@ -109,3 +109,9 @@ class Evaluation(Record, frozen=True, kw_only=True):
     def ref(self) -> Ref:
         """``evaluation/<model>.<version>@<time>``."""
         return Ref("evaluation", f"{self.model}.{self.version}", self.created_at)
+
+    @property
+    def measured_on(self) -> str:
+        """The GPU that the model answered on, else the device that the figures were computed on."""
+        gpu = self.accelerator
+        return self.device if gpu is None else f"{gpu.name}, driver {gpu.driver}"

@@ -98,10 +98,10 @@ def _whole(network: Network, values: NDArray[Any], gpu: Gpu) -> NDArray[Any]:
     for rows in WHOLE[:-1]:
         try:
             return network.outputs(values, rows)
-        except torch.OutOfMemoryError:
-            torch.cuda.empty_cache()
         except RuntimeError as error:
-            raise _failed(error, gpu) from None
+            if not _is_full(error):
+                raise _failed(error, gpu) from None
+            torch.cuda.empty_cache()
     found: NDArray[Any] = _guarded(lambda: network.outputs(values, WHOLE[-1]), gpu, "a single row")
     return found
 
@@ -156,19 +156,26 @@ def _parts(network: Network, values: NDArray[Any], rows: int) -> list[Any]:
 
 
 def _guarded(work: Callable[[], Any], gpu: Gpu, what: str) -> Any:
-    import torch
-
     try:
         return work()
-    except torch.OutOfMemoryError:
-        described, used = gpu.described, gpu.read().used / 1e6
-        others = f"; on it as well: {', '.join(gpu.others())}" if gpu.others() else ""
-        raise NotMeasurableError(
-            f"out of memory: no room for {what} on {described.name}, {used:,.0f} of {described.memory_mb:,.0f} MB "
-            f"in use{others}"
-        ) from None
     except RuntimeError as error:
-        raise _failed(error, gpu) from None
+        raise _full(gpu, what) if _is_full(error) else _failed(error, gpu) from None
+
+
+def _is_full(error: RuntimeError) -> bool:
+    import torch
+
+    # CUDA says it in words where it isn't PyTorch that asked for the memory.
+    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in str(error)
+
+
+def _full(gpu: Gpu, what: str) -> NotMeasurableError:
+    described, used, others = gpu.described, gpu.read().used / 1e6, gpu.others()
+    shared = f"; on it as well: {', '.join(others)}" if others else ""
+    return NotMeasurableError(
+        f"out of memory: no room for {what} on {described.name}, {used:,.0f} of {described.memory_mb:,.0f} MB "
+        f"in use{shared}"
+    )
 
 
 def _failed(error: Exception, gpu: Gpu) -> NotMeasurableError:

@@ -137,9 +137,19 @@ def _handle(nvml: Any, identity: str, environment: Mapping[str, str]) -> Any:
         place = identity or visible.chosen(environment, nvml.nvmlDeviceGetCount())
         if isinstance(place, int):
             return nvml.nvmlDeviceGetHandleByIndex(place)
-        return nvml.nvmlDeviceGetHandleByUUID(place)
+        return _named(nvml, place)
     except nvml.NVMLError as error:
         raise NotMeasurableError(f"no GPU here: {place} can't be opened: {_text(error)}") from None
+
+
+def _named(nvml: Any, identity: str) -> Any:
+    try:
+        return nvml.nvmlDeviceGetHandleByUUID(identity)
+    except nvml.NVMLError as error:
+        if error.value != nvml.NVML_ERROR_NOT_FOUND or not identity.startswith("GPU-"):
+            raise
+        # PyTorch tells the number of a MIG part without saying that it is one.
+        return nvml.nvmlDeviceGetHandleByUUID(f"MIG-{identity.removeprefix('GPU-')}")
 
 
 @contextmanager

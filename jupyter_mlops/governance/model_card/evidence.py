@@ -32,7 +32,7 @@ def _performance(card: Card, newest: Evaluation | None) -> Iterator[Block]:
     if newest and figures:
         where = f" of {words.short(card.model.test.dataset)}" if card.model.test else ""
         yield Note(
-            f"Measured on {words.count(newest.rows, 'test row')}{where} ({newest.device}), {words.time(newest.created_at)}. "
+            f"Measured on {words.count(newest.rows, 'test row')}{where} ({newest.measured_on}), {words.time(newest.created_at)}. "
             "Intervals are 95% intervals: what other rows of the same kind would have given."
         )
         thresholds = _thresholds(card)
@@ -104,7 +104,9 @@ def _groups(card: Card, newest: Evaluation | None) -> Iterator[Block]:
             yield _group_table(attribute or "slice found", parts, overall)
         gaps = [each for each in newest.figures if _BY in each.metric]
         if gaps:
-            yield Note("Differences and gaps are the largest between two groups, and 0 is none; ratios the smallest, and 1 is none.")
+            yield Note(
+                "Differences and gaps are the largest between two groups, and 0 is none; ratios the smallest, and 1 is none."
+            )
             yield _figures(gaps, _thresholds(card))
     for note in newest.notes if newest else ():
         yield Note(note, "warn")
@@ -142,7 +144,7 @@ def _gates(card: Card) -> Iterator[Block]:
         run = f" in run {evaluation.run_id}" if evaluation.run_id else ""
         yield Note(
             f"{words.time(evaluation.created_at)}{by}{run}: {words.count(evaluation.rows, 'test row')}{against}, "
-            f"on the {evaluation.device}.",
+            f"on the {evaluation.measured_on}.",
             _TONES[verdict],
             f"Gate {verdict}",
         )

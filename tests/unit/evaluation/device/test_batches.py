@@ -96,6 +96,11 @@ def test_not_even_a_row_fits(nvml: StubNvml) -> None:
     assert all(each.problem == report.problem for each in report.runs)
 
 
+def test_out_of_memory_in_cudas_own_words(nvml: StubNvml) -> None:
+    report, _ = run(Limited(0, RuntimeError("CUDA error: out of memory")), 1)
+    assert report.problem.startswith("out of memory: no room for")
+
+
 def test_a_model_that_fails_is_told(nvml: StubNvml) -> None:
     report, _ = run(Limited(0, RuntimeError("an illegal memory access")), 1)
     assert report.problem == "the model fails on the GPU: RuntimeError: an illegal memory access"

@@ -38,9 +38,10 @@ def test_what_it_does_not_tell(nvml: StubNvml) -> None:
 
 def test_a_part_of_a_gpu_tells_its_memory_only(nvml: StubNvml) -> None:
     nvml.tells(mig=1, own_mb=5)
-    with device.opened({"CUDA_VISIBLE_DEVICES": "MIG-7"}) as gpu:
-        assert gpu.is_part
-        assert gpu.read() == Reading(500_000_000, own=5_000_000)
+    for identity in ("MIG-7", "GPU-part"):
+        with device.opened(identity=identity) as gpu:
+            assert gpu.is_part
+            assert gpu.read() == Reading(500_000_000, own=5_000_000)
 
 
 def test_others_on_it_are_named(nvml: StubNvml) -> None:
