@@ -47,6 +47,7 @@ def log_model(
     example: Any = None,
     test: tuple[Any, Any] | None = None,
     sensitive: Any = None,
+    groups: Any = None,
     metrics: Mapping[str, float | Callable[..., Any]] | None = None,
 ) -> ModelVersion:
     """Register ``model`` as a new version of ``name``, with the data, code and environment behind it.
@@ -57,6 +58,8 @@ def log_model(
         example: a few input rows (DataFrame or array); they give the signature.
         test: ``(X, y)``, the rows that evaluation gates judge this version on.
         sensitive: protected attributes of the test rows, a column each, for fairness conditions.
+        groups: columns of the test rows that say which of them belong together, as ``{"query_id": ids}`` for the
+            lists of a ranking.
         metrics: figures to keep with the version; a function is a metric of yours, which gates may name and which is
             measured on the test rows. Its parameters' names say what it gets: ``y_true``, ``y_pred``, ``y_score``,
             ``y_prob``, ``sample_weight``, ``X``, ``sensitive_features``.
@@ -66,7 +69,9 @@ def log_model(
     """
     from jupyter_mlops.workflows import register
 
-    return register.log_model(model, name, example=example, test=test, sensitive=sensitive, metrics=metrics)
+    return register.log_model(
+        model, name, example=example, test=test, sensitive=sensitive, groups=groups, metrics=metrics
+    )
 
 
 def log_metrics(metrics: Mapping[str, float], step: int | None = None) -> None:

@@ -67,19 +67,36 @@ def combine(
     _same_length("the target", len(target), len(features))
     frame = features.copy(deep=False)
     frame[str(target.name)] = target
-    columns: dict[str, str] = {}
-    for name, values in attributes(sensitive).items():
-        _same_length(f"the sensitive attribute {name!r}", len(values), len(features))
+    return beside(frame, features, attributes(sensitive), "sensitive attribute")
+
+
+def beside(
+    frame: pd.DataFrame, features: pd.DataFrame, columns: Mapping[str, pd.Series[Any]], what: str
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Put more columns beside a table; one that is a feature with the same values is not stored twice.
+
+    Returns:
+        The table, and for each of ``columns`` the one that holds it.
+
+    Raises:
+        DataError: when they don't have as many rows each; ``what`` says what they are.
+    """
+    frame = frame.copy(deep=False)
+    held: dict[str, str] = {}
+    for name, values in columns.items():
+        _same_length(f"the {what} {name!r}", len(values), len(features))
         if name in features.columns and features[name].astype(object).equals(values.astype(object)):
-            columns[name] = name
+            held[name] = name
             continue
-        columns[name] = _free(name, list(frame.columns))
-        frame[columns[name]] = values
-    return frame, columns
+        held[name] = _free(name, list(frame.columns))
+        frame[held[name]] = values
+    return frame, held
 
 
-def attributes(sensitive: Any) -> Mapping[str, pd.Series[Any]]:
-    """Return protected attributes by name, out of a mapping, a frame or a named series.
+def attributes(
+    sensitive: Any, what: str = "sensitive attribute", example: str = "sensitive={'sex': values}"
+) -> Mapping[str, pd.Series[Any]]:
+    """Return protected attributes, or ``what`` else, by name, out of a mapping, a frame or a named series.
 
     Raises:
         DataError: when there is no name for them.
@@ -88,24 +105,22 @@ def attributes(sensitive: Any) -> Mapping[str, pd.Series[Any]]:
         return {}
     if isinstance(sensitive, pd.Series):
         if not isinstance(sensitive.name, str):
-            raise DataError("the sensitive attribute has no name", hint="pass sensitive={'sex': values}")
+            raise DataError(f"the {what} has no name", hint=f"pass {example}")
         sensitive = {sensitive.name: sensitive}
     if not hasattr(sensitive, "items"):
         raise DataError(
-            f"a {type(sensitive).__name__} can't be sensitive attributes",
+            f"a {type(sensitive).__name__} can't be {what}s",
             hint="pass a DataFrame, or a dict of name to values",
         )
-    return {str(name): _values(str(name), values) for name, values in sensitive.items()}
+    return {str(name): _values(f"the {what} {str(name)!r}", values) for name, values in sensitive.items()}
 
 
-def _values(name: str, values: Any) -> pd.Series[Any]:
+def _values(what: str, values: Any) -> pd.Series[Any]:
     if isinstance(values, pd.Series):
         return values.reset_index(drop=True)
     array = np.asarray(values)
     if array.ndim != 1:
-        raise DataError(
-            f"the sensitive attribute {name!r} has shape {array.shape}", hint="pass one value a row"
-        )
+        raise DataError(f"{what} has shape {array.shape}", hint="pass one value a row")
     return pd.Series(array)
 
 

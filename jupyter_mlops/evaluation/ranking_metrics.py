@@ -64,12 +64,14 @@ def ranking_plan(name: str, rows: TestRows, predictions: Predictions, keywords: 
 
 
 def _queries(rows: TestRows, name: str) -> Codes:
-    column = rows.sensitive.get(name, rows.features.get(name))
-    if column is None:
-        known = ", ".join([*rows.sensitive, *rows.features][:10])
+    known = {**rows.features, **rows.sensitive, **rows.groups}
+    if name not in known:
+        there = ", ".join([*rows.groups, *rows.sensitive, *rows.features][:10])
         raise NotMeasurableError(
-            f"the test rows have no column {name!r} to make lists by; there are: {known}"
+            f"the test rows have no column {name!r} to make lists by; there are: {there}; "
+            f'pass groups={{"{name}": ...}} to mlops.log_model'
         )
+    column = known[name]
     codes, _ = pd.factorize(pd.Series(column), use_na_sentinel=False)
     return codes.astype(np.int64)
 

@@ -22,7 +22,7 @@ class NotMeasurableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TestRows:
-    """Hold the true values of the rows, a column a protected attribute, and the features by name."""
+    """Hold the true values of the rows, a column a protected attribute, the features by name, and what groups rows."""
 
     __test__ = False
 
@@ -30,6 +30,7 @@ class TestRows:
     truth: Array
     sensitive: Mapping[str, Array] = field(default_factory=dict)
     features: Mapping[str, Array] = field(default_factory=dict)
+    groups: Mapping[str, Array] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.truth)

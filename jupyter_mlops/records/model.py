@@ -29,7 +29,10 @@ class Signature(Value, frozen=True, kw_only=True):
 
 
 class TestData(Value, frozen=True, kw_only=True):
-    """Name the rows a version is judged on: a dataset version, its target and its protected attributes."""
+    """Name the rows a version is judged on: a dataset version, its target and its protected attributes.
+
+    ``groups`` are columns that say which rows belong together, as those of one query in a ranking.
+    """
 
     __test__ = False
 
@@ -37,6 +40,7 @@ class TestData(Value, frozen=True, kw_only=True):
     target: str
     features: tuple[str, ...]
     sensitive: dict[str, str] = msgspec.field(default_factory=dict)
+    groups: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class Manifest(Value, frozen=True, kw_only=True):

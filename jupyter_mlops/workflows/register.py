@@ -48,6 +48,7 @@ def log_model(
     example: Any = None,
     test: tuple[Any, Any] | None = None,
     sensitive: Any = None,
+    groups: Any = None,
     metrics: Mapping[str, float | Callable[..., Any]] | None = None,
 ) -> ModelVersion:
     """Register a model: bundle first, then version and alias ``challenger`` on record in one step.
@@ -64,7 +65,7 @@ def log_model(
     functions = {key: value for key, value in (metrics or {}).items() if callable(value)}
     given = figures({key: value for key, value in (metrics or {}).items() if key not in functions})
     settings, session = project()
-    prepared = _prepare(model, name, settings, example, test, sensitive)
+    prepared = _prepare(model, name, settings, example, test, (sensitive, groups))
     if functions:
         prepared = _with_metrics(prepared, functions, settings)
     with acting(settings, "model.log", f"model/{name}") as act:
@@ -83,7 +84,10 @@ def log_model(
     return version
 
 
-def _prepare(model: Any, name: str, settings: Settings, example: Any, test: Any, sensitive: Any) -> _Prepared:
+def _prepare(
+    model: Any, name: str, settings: Settings, example: Any, test: Any, beside: tuple[Any, Any]
+) -> _Prepared:
+    """Check a model and its test rows; ``beside`` these stand protected attributes, and groups of rows."""
     from jupyter_mlops.registry import contents, signatures
     from jupyter_mlops.store import networks
     from jupyter_mlops.store.bundles import pickle_model
@@ -97,8 +101,9 @@ def _prepare(model: Any, name: str, settings: Settings, example: Any, test: Any,
             "without rows to ask the model about, what it takes isn't known",
             hint="pass example=X[:5], or test=(X, y)",
         )
-    if sensitive is not None and test is None:
-        raise DataError("sensitive attributes belong to test rows", hint="pass test=(X, y) too")
+    for what, columns in zip(("sensitive attributes", "groups"), beside, strict=True):
+        if columns is not None and test is None:
+            raise DataError(f"{what} belong to test rows", hint="pass test=(X, y) too")
     model, example, test = networks.taken(model, example, test)
     rows = signatures.example_rows(example)
     data = pickle_model(model, root=settings.root)
@@ -106,7 +111,7 @@ def _prepare(model: Any, name: str, settings: Settings, example: Any, test: Any,
     # What is checked is what will be served: the copy that was pickled, not the object in the notebook.
     copy, requirements = contents.unpack(data, *needed)
     signature = signatures.infer(copy, rows)
-    table, parts, truth = _test_table(rows, test, sensitive)
+    table, parts, truth = _test_table(rows, test, beside)
     manifest = Manifest(
         name=name,
         task=signatures.task_of(copy, signature, truth),
@@ -141,15 +146,22 @@ def _with_metrics(
     )
 
 
-def _test_table(rows: Any, test: Any, sensitive: Any) -> tuple[Any, dict[str, Any], Any]:
+def _test_table(rows: Any, test: Any, more: tuple[Any, Any]) -> tuple[Any, dict[str, Any], Any]:
     if test is None:
         return None, {}, None
-    from jupyter_mlops.data.rows import as_features, as_target, combine
+    from jupyter_mlops.data.rows import as_features, as_target, attributes, beside, combine
 
     features = as_features(test[0], like=rows)
     target = as_target(test[1], list(features.columns))
-    table, columns = combine(features, target, sensitive)
-    parts = {"target": target.name, "features": tuple(features.columns), "sensitive": columns}
+    table, columns = combine(features, target, more[0])
+    groups = attributes(more[1], "group column", "groups={'query_id': values}")
+    table, grouped = beside(table, features, groups, "group column")
+    parts = {
+        "target": target.name,
+        "features": tuple(features.columns),
+        "sensitive": columns,
+        "groups": grouped,
+    }
     return table, parts, target
 
 

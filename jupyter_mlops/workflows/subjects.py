@@ -52,6 +52,7 @@ def rows_of(
         truth.to_numpy(),
         sensitive={name: frame[column].to_numpy() for name, column in test.sensitive.items()},
         features={name: frame[name].to_numpy() for name in test.features},
+        groups={name: frame[column].to_numpy() for name, column in test.groups.items()},
     )
     return rows, frame
 

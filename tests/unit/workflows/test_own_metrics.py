@@ -87,14 +87,9 @@ def test_functions_are_metrics(workspace: Path) -> None:
 
 
 def test_functions_of_scikit_learn_work_as_they_stand(workspace: Path) -> None:
-    asked = {
-        "own_auc": sklearn_metrics.roc_auc_score,
-        "own_loss": sklearn_metrics.log_loss,
-        "own_kappa": sklearn_metrics.cohen_kappa_score,
-    }
-    logged(**asked)
-    found = judged("own_auc >= 0.1", "own_loss <= 9", "own_kappa(weights='linear') >= 0.1")
-    ours = judged("roc_auc >= 0.1", "log_loss <= 9", "cohen_kappa >= 0.1")
+    logged(own_auc=sklearn_metrics.roc_auc_score)
+    found = judged("own_auc >= 0.1")
+    ours = judged("roc_auc >= 0.1")
     for theirs, own in zip(found.conditions, ours.conditions, strict=True):
         assert theirs.value == pytest.approx(own.value)
         assert theirs.ci == pytest.approx(own.ci, abs=0.03)
