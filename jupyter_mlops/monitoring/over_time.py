@@ -55,25 +55,39 @@ def compare(
         UsageError: when a window or a period is none.
     """
     (name, reference), (current_name, current) = sides["reference"], sides["current"]
-    named = [windows.parse(text) for text in (chosen.reference, chosen.current)]
-    times = _times(current, chosen.time, current_name)
-    now = windows.current_rows(times, named[1])
-    _some(now, current_name)
-    before = _reference(reference, chosen, named[0], times[now], name)
+    before, now = rows(sides, chosen)
     wanted = list(columns) if columns else _shared(reference, current, chosen.time)
     kept = table(reference.loc[before], name, keep=True)
     report = compare_samples(kept, table(current.loc[now], current_name), columns=wanted, rule=rule)
     if not chosen.by:
         return report
     found = []
-    for start, rows in windows.periods(times, chosen.by):
-        part = rows & now
+    times, window = _times(current, chosen.time, current_name), windows.parse(chosen.reference)
+    for start, places in windows.periods(times, chosen.by):
+        part = places & now
         side: pd.DataFrame | Table = kept
         if chosen.same_sample and part.any():
             # Of one sample, each period is held against the others.
-            side = reference.loc[_reference(reference, chosen, named[0], times[part], name)]
+            side = reference.loc[_reference(reference, chosen, window, times[part], name)]
         found.append(_period(start, side, current.loc[part], wanted, rule))
     return replace(report, over_time=tuple(found))
+
+
+def rows(
+    sides: Mapping[str, tuple[str, pd.DataFrame]], chosen: Windows
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Say which rows of the reference and of what is current the windows choose.
+
+    Raises:
+        DataError: when there is no such column of times, or a window has no rows.
+        UsageError: when a window is none.
+    """
+    (name, reference), (current_name, current) = sides["reference"], sides["current"]
+    window, current_window = (windows.parse(text) for text in (chosen.reference, chosen.current))
+    times = _times(current, chosen.time, current_name)
+    now = windows.current_rows(times, current_window)
+    _some(now, current_name)
+    return _reference(reference, chosen, window, times[now], name), now
 
 
 def _period(

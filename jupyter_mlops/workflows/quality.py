@@ -9,7 +9,7 @@ import pandas as pd
 from msgspec.structs import replace
 
 from jupyter_mlops.errors import DataError, NotFoundError, UsageError
-from jupyter_mlops.monitoring import performance, windows
+from jupyter_mlops.monitoring import over_time, performance, windows
 from jupyter_mlops.monitoring.performance import Outcomes
 from jupyter_mlops.workflows import samples
 
@@ -26,11 +26,20 @@ _MOST_CLASSES = 20
 _SURE = 0.5
 
 
-def add(report: DriftReport, reference: Sample, current: Sample, how: How) -> DriftReport:
+def add(
+    report: DriftReport, reference: Sample, current: Sample, how: How, *, same_sample: bool = False
+) -> DriftReport:
     """Add to a report how good the model's predictions are, window by window, and where its errors changed.
 
+    Args:
+        report: what was found of the data.
+        reference: what was; it has labels.
+        current: what is, with as many labels as have come.
+        how: which columns hold what, and which rows count.
+        same_sample: whether both are one sample: then no current row is in the reference.
+
     Raises:
-        DataError: when a column isn't there, or the reference has no labels.
+        DataError: when a column isn't there, the reference has no labels, or a window no rows.
         UsageError: when it isn't said which columns hold what.
     """
     if not how.label or not (how.prediction or how.score):
@@ -41,6 +50,8 @@ def add(report: DriftReport, reference: Sample, current: Sample, how: How) -> Dr
     before, after = (
         sample.frame().rename(columns=str).reset_index(drop=True) for sample in (reference, current)
     )
+    if how.reference_window or how.current_window:
+        before, after = _chosen(before, after, (reference, current), how, same_sample=same_sample)
     for sample, frame in ((reference, before), (current, after)):
         for column in filter(None, (how.prediction, how.score, how.label if frame is before else "")):
             _there(frame, column, sample.name)
@@ -62,6 +73,16 @@ def add(report: DriftReport, reference: Sample, current: Sample, how: How) -> Dr
         for change in performance.changes(outcomes[1])
     )
     return replace(report, performance=found, changes=seen, summary=f"{report.summary} {_sentence(found)}")
+
+
+def _chosen(
+    before: pd.DataFrame, after: pd.DataFrame, pair: tuple[Sample, Sample], how: How, *, same_sample: bool
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    time = how.time or (samples.TIME if any(sample.traffic is not None for sample in pair) else "")
+    sides = {"reference": (pair[0].name, before), "current": (pair[1].name, after)}
+    chosen = over_time.Windows(time, how.reference_window, how.current_window, same_sample=same_sample)
+    rows, now = over_time.rows(sides, chosen)
+    return before.loc[rows].reset_index(drop=True), after.loc[now].reset_index(drop=True)
 
 
 def _there(frame: pd.DataFrame, column: str, name: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,19 +12,20 @@ from typing import TYPE_CHECKING, Any
 from jupyter_mlops.errors import DataError, NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     import pandas as pd
 
     from jupyter_mlops.monitoring.binned import Profile
     from jupyter_mlops.monitoring.tables import Table
-    from jupyter_mlops.records.serving import Prediction
     from jupyter_mlops.store.opened import Store
 
 LIVE = "live:"
 PROFILE = ".profile"
 # When an answer was given, where the sample is live traffic.
 TIME = "served_at"
+# What it answered, how sure it was (of two classes, of the later), and what came true, as far as it was told.
+PREDICTION, SCORE, LABEL = "prediction", "score", "label"
 _PARQUET = ("parquet", "pq")
 _HINT = (
     "name a CSV or Parquet file, several ('data/*.parquet'), a dataset (name or name@version), or live:model"
@@ -33,13 +34,17 @@ _HINT = (
 
 @dataclass(frozen=True)
 class Sample:
-    """A sample under a name: ``files`` with their formats, or a ``traffic`` frame, or a ``profile`` of what was counted."""
+    """A sample under a name: ``files`` with their formats, or a ``traffic`` frame, or a ``profile`` of what was counted.
+
+    ``outcomes`` are the columns of traffic that are no inputs: prediction, score and label, by what they hold.
+    """
 
     name: str
     files: tuple[tuple[Path, str], ...] = ()
     parents: tuple[str, ...] = ()
     traffic: pd.DataFrame | None = None
     profile: Profile | None = None
+    outcomes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def subjects(self) -> tuple[str, ...]:
@@ -144,7 +149,9 @@ def resolve(store: Store, text: str) -> Sample:
         NotFoundError: when there is no such dataset.
     """
     if text.startswith(LIVE):
-        return _live(store, text)
+        from jupyter_mlops.workflows import traffic
+
+        return traffic.read(store, text)
     from jupyter_mlops.monitoring.binned import Profile
 
     path = Path(text)
@@ -266,52 +273,3 @@ def _dataset(store: Store, text: str) -> Sample:
         store.objects.verify(digest)
     paths = tuple((store.objects.path(digest), version.format) for digest in digests)
     return Sample(name, paths, (str(version.ref),))
-
-
-def _live(store: Store, text: str) -> Sample:
-    from jupyter_mlops.store.predictions import PredictionLog
-
-    model, _, version = text.removeprefix(LIVE).partition("@")
-    if version and not version.isdecimal():
-        raise DataError(
-            f"{text}: {version!r} is not a version number", hint="write live:model or live:model@3"
-        )
-    path = store.settings.state / "predictions.db"
-    hint = f"serve it (jupyter mlops serve {model or 'model'}) and send it requests"
-    if not path.is_file():
-        raise DataError(f"{text}: nothing was served in this project yet", hint=hint)
-    log = PredictionLog(path)
-    try:
-        served = list(log.rows(model, int(version) if version else None))
-    finally:
-        log.close()
-    if not served:
-        raise DataError(f"{text}: no prediction of {model!r} is in the log", hint=hint)
-    deployments = dict.fromkeys(f"deployment/{prediction.deployment}" for prediction in served)
-    return Sample(text, parents=tuple(deployments), traffic=_traffic(served))
-
-
-def _traffic(served: Iterable[Prediction]) -> pd.DataFrame:
-    """Put the inputs of all requests under each other, with when they came; a matrix becomes columns ``x0``, ``x1``, ..."""
-    import pandas as pd
-
-    frames = []
-    for prediction in served:
-        inputs = pd.DataFrame(_columns(prediction))
-        if TIME not in inputs.columns:
-            inputs[TIME] = prediction.created_at
-        frames.append(inputs)
-    return pd.concat(frames, ignore_index=True)
-
-
-def _columns(prediction: Prediction) -> dict[str, list[Any]]:
-    inputs = prediction.inputs
-    if len(inputs) != 1:
-        return inputs
-    [values] = inputs.values()
-    if not values or not isinstance(values[0], list):
-        width = len(values) // prediction.rows if prediction.rows else 1
-        if width <= 1:
-            return inputs
-        values = [values[start : start + width] for start in range(0, len(values), width)]
-    return {f"x{place}": list(column) for place, column in enumerate(zip(*values, strict=True))}

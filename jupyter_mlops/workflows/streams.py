@@ -87,6 +87,8 @@ def _reference(
         raise DataError(f"{sample.name} has no rows", hint="there is nothing to compare")
     if columns is None and current.traffic is not None:
         columns = chosen(list(frame.columns), list(map(str, current.traffic.columns)), (sample, current))
+    elif columns is None and sample.outcomes:
+        columns = [name for name in frame.columns if name not in sample.outcomes.values()]
     bins = binned.bins_of(frame if columns is None else frame[_there(list(columns), frame, sample.name)])
     rows.append(frame)
     return binned.total(_parts(sample, how), bins)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -128,11 +129,28 @@ def _compared(
         compared = _by_time(pair, columns, how, settings.drift, same_sample=same_sample)
     else:
         compared = _whole(settings, pair, columns, how)
+    how = _with_outcomes(how, pair)
     if how.label or how.prediction or how.score:
         from jupyter_mlops.workflows import quality
 
-        compared = quality.add(compared, first, second, how)
+        compared = quality.add(compared, first, second, how, same_sample=same_sample)
     return compared
+
+
+def _with_outcomes(how: How, pair: tuple[Sample, Sample]) -> How:
+    """Where both sides are live traffic and labels came for both, quality is compared without being asked for."""
+    if how.label or how.prediction or how.score or not all(samples.LABEL in each.outcomes for each in pair):
+        return how
+    first, second = (each.outcomes for each in pair)
+    names = {what: name for what, name in first.items() if second.get(what) == name}
+    if samples.LABEL not in names or not names.keys() & {samples.PREDICTION, samples.SCORE}:
+        return how
+    return dataclasses.replace(
+        how,
+        label=names[samples.LABEL],
+        prediction=names.get(samples.PREDICTION, ""),
+        score=names.get(samples.SCORE, ""),
+    )
 
 
 def write_report(compared: DriftReport, path: Path) -> None:
@@ -168,7 +186,8 @@ def chosen(first: Sequence[str], second: Sequence[str], pair: tuple[Sample, Samp
     """
     if not any(sample.name.startswith(LIVE) for sample in pair):
         return None
-    return [name for name in first if name in set(second) and name != samples.TIME]
+    beside = {samples.TIME, *(name for sample in pair for name in sample.outcomes.values())}
+    return [name for name in first if name in set(second) and name not in beside]
 
 
 def _in_bins(first: Sample, second: Sample, how: How) -> bool:

@@ -53,7 +53,9 @@ _STYLES = {"drifted": "bold red", "small change": "yellow", "same": "green", "no
     is_flag=True,
     help="Keep the reference sorted on disk; what is compared with it later takes half the time and less memory.",
 )
-@click.option("--fail-on-drift", is_flag=True, help="Exit with 1 where the data drifted.")
+@click.option(
+    "--fail-on-drift", is_flag=True, help="Exit with 1 where the data drifted, or the model became worse."
+)
 @json_option
 def command(  # noqa: PLR0913, PLR0917 - click passes options by name
     reference: str,
@@ -106,7 +108,8 @@ def command(  # noqa: PLR0913, PLR0917 - click passes options by name
         emit(report)
     else:
         _show(report, output)
-    return 1 if fail_on_drift and report.drifted else 0
+    worse = any(measured.alarm for measured in report.performance)
+    return 1 if fail_on_drift and (report.drifted or worse) else 0
 
 
 def compared(
