@@ -101,8 +101,8 @@ class CompiledKernels:
     """Draw, use and forget the weights row by row, on as many threads as this process has processors."""
 
     def __init__(self, threads: int | None = None) -> None:
-        self._threads = threads or processors()
-        self.name = f"numba, {self._threads} thread{'s' if self._threads > 1 else ''}"
+        self.threads = threads or processors()
+        self.name = f"numba, {self.threads} thread{'s' if self.threads > 1 else ''}"
 
     def sums(self, seed: int, resamples: int, summands: Floats) -> Floats:
         """See ``Kernels``."""
@@ -146,8 +146,8 @@ class CompiledKernels:
         return self._shared(part, figures)
 
     def _shared(self, part: Callable[[int, int], None], answer: Floats) -> Floats:
-        borders = np.linspace(0, len(answer), self._threads + 1).astype(int)
-        with ThreadPoolExecutor(self._threads) as pool:
+        borders = np.linspace(0, len(answer), self.threads + 1).astype(int)
+        with ThreadPoolExecutor(self.threads) as pool:
             for done in [pool.submit(partial(part, *pair)) for pair in pairwise(borders.tolist())]:
                 done.result()
         return answer
