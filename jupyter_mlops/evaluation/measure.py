@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 NO_ROWS = "there are no test rows; pass test=(X, y) to mlops.log_model"
 
+_RESAMPLED = "bootstrap, {:,} resamples"
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:
@@ -57,7 +59,9 @@ class _Figure:
 
     @property
     def method(self) -> str:
-        return self.law.method if self.law else ""
+        if self.law is not None:
+            return self.law.method
+        return "" if self.draws is None else _RESAMPLED.format(len(self.draws))
 
 
 def measure(
@@ -129,7 +133,7 @@ def _unpaired(own: _Figure, theirs: list[tuple[float, _Figure]], condition: Cond
         gaps <= condition.threshold.constant if _above(condition) else gaps >= condition.threshold.constant
     )
     p_value = None if gaps.min() == gaps.max() else float((1 + beyond.sum()) / (1 + len(gaps)))
-    return {"ci": interval(gaps), "p_value": p_value, "method": f"bootstrap, {len(gaps):,} resamples"}
+    return {"ci": interval(gaps), "p_value": p_value, "method": _RESAMPLED.format(len(gaps))}
 
 
 def _p_value(law: Law | None, condition: Condition) -> float | None:
