@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # Beyond these digits are hard to count.
 _LARGE, _SMALL = 1e5, 1e-4
 _ROOM = 0.12
+_SURE = 0.001
 
 
 class Bar(Value, frozen=True, kw_only=True):
@@ -90,13 +91,14 @@ def of_shares(figures: Iterable[float]) -> Axis:
     return Axis(max(0.0, min(low, 0.9)), min(1.0, max(high, low + 0.1)), in_shares=True)
 
 
-def number(value: float, *, signed: bool = False) -> str:
-    """Write a figure as people read it: four digits."""
+def number(value: float, *, signed: bool = False, digits: int = 4) -> str:
+    """Write a figure as people read it: that many digits, and all before the point."""
     sign = "+" if signed else ""
     size = abs(value)
     if math.isfinite(value) and (size >= _LARGE or 0 < size < _SMALL):
-        return f"{value:{sign}.3e}"
-    return f"{value:{sign},.0f}" if size >= 1000 and math.isfinite(value) else f"{value:{sign}.4g}"  # noqa: PLR2004 - four digits
+        return f"{value:{sign}.{digits - 1}e}"
+    whole = size >= 10 ** (digits - 1) and math.isfinite(value)
+    return f"{value:{sign},.0f}" if whole else f"{value:{sign}.{digits}g}"
 
 
 def share(value: float) -> str:
@@ -106,7 +108,7 @@ def share(value: float) -> str:
 
 def interval(ends: tuple[float, float], *, signed: bool = False) -> str:
     """Write an interval, both ends with as many decimals."""
-    words = [number(end, signed=signed) for end in ends]
+    words = [number(end, signed=signed, digits=3) for end in ends]
     decimals = max(len(each.partition(".")[2]) for each in words)
     if decimals and not any(
         "e" in each or not math.isfinite(end) for each, end in zip(words, ends, strict=True)
@@ -118,4 +120,6 @@ def interval(ends: tuple[float, float], *, signed: bool = False) -> str:
 
 def p_value(value: float) -> str:
     """Write a p-value as people read it."""
-    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"  # noqa: PLR2004 - the customary last digit
+    if value < _SURE:
+        return f"p < {_SURE}"
+    return f"p > {1 - _SURE}" if value > 1 - _SURE else f"p = {value:.3f}"

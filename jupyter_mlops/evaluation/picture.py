@@ -5,10 +5,9 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from jupyter_mlops.evaluation.axes import interval, number
 from jupyter_mlops.evaluation.groups_view import WORST
 from jupyter_mlops.evaluation.picture_style import STYLE
-from jupyter_mlops.evaluation.view import context, p_values, view
+from jupyter_mlops.evaluation.view import context, said, view
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -63,18 +62,9 @@ def text(evaluation: Evaluation) -> str:
     ]
     width = max((len(result.text) for result in evaluation.conditions), default=0)
     for result in evaluation.conditions:
-        parts = [f"{result.status}{' (optional)' if result.optional else ''}"]
-        if result.value is not None:
-            parts.append(number(result.value))
-        if result.difference is not None:
-            parts.append(f"difference {number(result.difference, signed=True)}")
-        if result.ci is not None:
-            parts.append(f"[{interval(result.ci).replace(' to ', ', ')}]")
-        if result.p_value is not None:
-            parts.append(p_values(result))
-        if result.reason:
-            parts.append(f"- {result.reason}")
-        lines.append(f"  {_MARKS[result.status]} {result.text.ljust(width)}  {' '.join(parts)}")
+        optional = " (optional)" if result.optional else ""
+        parts = filter(None, [f"{result.status}{optional}", said(result), result.reason])
+        lines.append(f"  {_MARKS[result.status]} {result.text.ljust(width)}  {'; '.join(parts)}")
     return "\n".join(lines)
 
 

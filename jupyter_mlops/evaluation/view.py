@@ -82,6 +82,12 @@ def context(evaluation: Evaluation) -> str:
     return ", ".join(parts)
 
 
+def said(result: ConditionResult) -> str:
+    """Say in a line what was measured for a condition; empty where nothing was."""
+    figure = "" if result.value is None else number(result.value)
+    return ", ".join(filter(None, [figure, _interval(result), p_values(result)]))
+
+
 def _condition(result: ConditionResult) -> ConditionView:
     operator = _operator(result.text)
     paired = result.difference is not None
@@ -112,7 +118,7 @@ def _interval(result: ConditionResult) -> str:
     if result.difference is None:
         return f"95% interval {interval(result.ci)}" if result.ci else ""
     ends = f" ({interval(result.ci, signed=True)})" if result.ci else ""
-    return f"difference {number(result.difference, signed=True)}{ends}"
+    return f"difference {number(result.difference, signed=True, digits=3)}{ends}"
 
 
 def _test(result: ConditionResult) -> str:

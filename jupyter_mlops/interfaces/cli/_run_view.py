@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
+    from jupyter_mlops.records.evaluation import ConditionResult
     from jupyter_mlops.records.run import Run, StageRun
 
 STYLES = {"executed": "green", "cached": "cyan", "failed": "bold red", "skipped": "yellow", "running": "blue"}
@@ -214,7 +215,10 @@ def _mark(stage: StageRun) -> str:
     return f"[{STYLES.get(stage.status, 'white')}]{MARKS.get(stage.status, stage.status)}[/]"
 
 
-def _condition(condition: Any) -> str:
-    value = "" if condition.value is None else f" (is {condition.value:.4g})"
+def _condition(condition: ConditionResult) -> str:
+    from jupyter_mlops.evaluation.view import said
+
+    measured = said(condition)
+    value = f" (is {measured})" if measured else ""
     reason = f": {condition.reason}" if condition.reason else ""
     return f"{condition.status:<13} {condition.text}{value}{reason}"

@@ -69,14 +69,21 @@ def test_figures_are_written_as_people_read_them(value: float, text: str) -> Non
 
 
 @pytest.mark.parametrize(
+    "value, text", [(0.0004, "p < 0.001"), (0.001, "p = 0.001"), (0.5, "p = 0.500"), (1.0, "p > 0.999")]
+)
+def test_no_p_value_is_nought_or_one(value: float, text: str) -> None:
+    assert axes.p_value(value) == text
+
+
+@pytest.mark.parametrize(
     "ends, signed, text",
     [
-        ((0.769, 0.7983), False, "0.7690 to 0.7983"),
-        ((0.0, 0.04493), False, "0 to 0.04493"),
+        ((0.769, 0.7983), False, "0.769 to 0.798"),
+        ((0.0, 0.04493), False, "0 to 0.0449"),
         ((-0.5, 0.0011), True, "-0.5000 to +0.0011"),
         ((-math.inf, 0.5), False, "-inf to 0.5"),
         ((3.0, 5.0), False, "3 to 5"),
-        ((0.00001, 0.5), False, "1.000e-05 to 0.5"),
+        ((0.00001, 0.5), False, "1.00e-05 to 0.5"),
     ],
 )
 def test_both_ends_of_an_interval_are_as_exact(ends: tuple[float, float], signed: bool, text: str) -> None:
