@@ -26,6 +26,10 @@ FEWEST = 200
 BUDGET = 4_000_000_000
 BUDGET_OF_MATRICES = 200_000_000
 
+# Where few rows carry all the variation (two mistakes in a thousand rows), a resample may lack them all: it varies by
+# nothing then, and would lie infinitely far away. No resample's error counts as less than this share of the figure's.
+_LEAST_ERROR = 0.25
+
 
 class Term(NamedTuple):
     """Hold one rank metric of a sum of them; rows whose ``positive`` is NaN are left out."""
@@ -63,7 +67,7 @@ class Resampling:
         kernels = _kernels(counts, resamples)
         totals = kernels.sums(self.seed, resamples, summands)
         squares = kernels.squares(self.seed, summands, gradients(finish, totals, scales))
-        deviations = (finish(totals) - value) / np.sqrt(squares)
+        deviations = (finish(totals) - value) / np.maximum(np.sqrt(squares), _LEAST_ERROR * error)
         known = np.sort(deviations[np.isfinite(deviations)])
         if len(known) < ENOUGH * resamples:
             return None

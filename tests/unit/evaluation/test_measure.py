@@ -103,6 +103,17 @@ def test_logged_figures_stand_in_for_metrics_that_are_not_ours() -> None:
     assert (found.value, found.champion, found.difference, found.ci) == (5.0, 4.0, 1.0, None)
 
 
+def test_a_model_with_hardly_a_mistake_has_an_interval_one_can_use() -> None:
+    truth = np.random.default_rng(0).integers(0, 3, 600)
+    answers = truth.copy()
+    answers[:2] = (answers[:2] + 1) % 3
+    rows = TestRows("classification", truth)
+    found = of('f1(average="macro") >= 0.8', Subject(predictions=Predictions(answers)), rows=rows)
+    assert found.value is not None
+    assert found.ci is not None
+    assert 0.97 < found.ci[0] < found.value < found.ci[1] < 1.02
+
+
 def test_system_figures_of_two_versions_are_compared_without_pairs() -> None:
     def probe(value: float, spread: float) -> Any:
         draws = np.random.default_rng(int(value)).normal(value, spread, 2_000)
