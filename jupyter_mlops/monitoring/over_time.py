@@ -12,7 +12,8 @@ from jupyter_mlops.errors import DataError, NotFoundError
 from jupyter_mlops.monitoring import windows
 from jupyter_mlops.monitoring.drift import compare as compare_samples
 from jupyter_mlops.monitoring.tables import Table, table
-from jupyter_mlops.records.drift import DriftReport, PeriodDrift
+from jupyter_mlops.records.drift import ColumnDrift, DriftReport, PeriodDrift
+from jupyter_mlops.stats.change_points import change_points
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+# Changes of a column that its note names.
+_NAMED = 3
 # A period with fewer rows is named, and not compared.
 FEWEST_ROWS = 30
 
@@ -70,7 +73,8 @@ def compare(
             # Of one sample, each period is held against the others.
             side = reference.loc[_reference(reference, chosen, window, times[part], name)]
         found.append(_period(start, side, current.loc[part], wanted, rule))
-    return replace(report, over_time=tuple(found))
+    dated = tuple(_dated(column, found) for column in report.columns)
+    return replace(report, columns=dated, over_time=tuple(found))
 
 
 def rows(
@@ -104,6 +108,20 @@ def _period(
         columns=tuple(column.name for column in found.columns if column.drifted),
         effects={column.name: column.effect for column in found.columns if column.effect is not None},
     )
+
+
+def _dated(column: ColumnDrift, periods: list[PeriodDrift]) -> ColumnDrift:
+    """Say from which periods on a column that drifted in some of them was other than before."""
+    measured = [period for period in periods if column.name in period.effects]
+    if not any(column.name in period.columns for period in measured):
+        return column
+    # The root of PSI varies as much where it is small as where it is large.
+    sizes = np.sqrt([max(period.effects[column.name], 0.0) for period in measured])
+    starts = tuple(measured[place].start for place in change_points(sizes))
+    if not starts:
+        return column
+    note = f"changed from {', '.join(starts[:_NAMED])} on"
+    return replace(column, changes=starts, note="; ".join(filter(None, [column.note, note])))
 
 
 def _reference(

@@ -20,7 +20,10 @@ class TestResult(Value, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ColumnDrift(Value, frozen=True, kw_only=True):
-    """Report one column; ``p_value`` is the corrected one that ``drifted`` was decided on, ``effect`` the size."""
+    """Report one column; ``p_value`` is the corrected one that ``drifted`` was decided on, ``effect`` the size.
+
+    ``changes`` are the starts of periods from which on it was other than before, where periods were compared.
+    """
 
     name: str
     kind: str
@@ -29,6 +32,7 @@ class ColumnDrift(Value, frozen=True, kw_only=True):
     p_value: float | None = None
     effect: float | None = None
     note: str = ""
+    changes: tuple[str, ...] = ()
     plot: dict[str, Any] = msgspec.field(default_factory=dict)
 
 

@@ -130,3 +130,24 @@ def test_bad_windows_are_one_line() -> None:
         with pytest.raises(DataError) as caught:
             compare(sides, chosen, rule=DEFAULT)
         assert message in str(caught.value)
+
+
+def test_since_when_a_column_is_other_than_before() -> None:
+    days = 30
+    for change in (18, days):
+        random = np.random.default_rng(change)
+        place = np.repeat(np.arange(days), 200)
+        current = pd.DataFrame(
+            {
+                "when": pd.Timestamp("2026-01-01") + pd.to_timedelta(place, unit="D"),
+                "x": random.normal(0, 1, len(place)) + (place >= change),
+                "code": random.choice(["a", "b"], len(place)),
+            }
+        )
+        reference = pd.DataFrame({"x": random.normal(0, 1, 3_000), "code": random.choice(["a", "b"], 3_000)})
+        sides = {"reference": ("before", reference), "current": ("after", current)}
+        report = compare(sides, Windows("when", by="day"), columns=["x", "code"], rule=DEFAULT)
+        found = {column.name: (column.changes, column.note) for column in report.columns}
+        assert found["code"] == ((), "")
+        expected = (("2026-01-19",), "changed from 2026-01-19 on") if change < days else ((), "")
+        assert found["x"] == expected
