@@ -107,6 +107,8 @@ def _truth(value: Any, from_text: bool) -> Any:
 
 def _texts(values: Series, _from_text: bool) -> Series:
     # As Python's own strings: patterns are Python's, which Arrow's engine reads otherwise.
+    if isinstance(values.dtype, pd.StringDtype):
+        return values.astype(object)
     return _mapped(values, lambda value: value if isinstance(value, str) else None)
 
 

@@ -36,7 +36,7 @@ _CLOSE = 1e-9
 
 def build(expected: Expectations) -> pa.DataFrameSchema:
     """Return the schema that a part of the table, typed as expected, is checked by."""
-    columns = {name: _column(each) for name, each in expected.columns.items()}
+    columns = {each.name: _column(each) for each in expected.columns}
     relations = [relation.parse(text) for text in expected.between]
     checks = [pa.Check(_relation(one), name=one.text, n_failure_cases=_FEW) for one in relations]
     return pa.DataFrameSchema(columns, checks=checks)
@@ -47,7 +47,7 @@ def broken(
 ) -> Iterator[tuple[str, str, NDArray[np.int64] | str]]:
     """Check a part: give column (empty for the table), what it breaks, and in which rows (by its index); or why that couldn't be told."""
     try:
-        schema.validate(part, lazy=True)
+        schema.validate(part, lazy=True, inplace=True)
     except SchemaErrors as found:
         for error in found.schema_errors:
             if not isinstance(error.check, pa.Check):

@@ -12,7 +12,9 @@ from jupyter_mlops.records.expectation import ColumnExpectation, Limits
 if TYPE_CHECKING:
     from jupyter_mlops.records.expectation import Expectations, Scalar
 
-_FIELDS = {field.encode_name: field.name for field in msgspec.structs.fields(ColumnExpectation)}
+_FIELDS = {
+    field.encode_name: field.name for field in msgspec.structs.fields(ColumnExpectation) if not field.required
+}
 _LIMITS = ("min", "max")
 _RESERVED = ("true", "false", "null")
 _plain = re.compile(r"[^\W\d](?:[\w .<=>+*/-]*[\w])?")
@@ -31,7 +33,7 @@ def write(expected: Expectations) -> str:
         lines += ["between:", *(f"  - {_text(each)}" for each in expected.between)]
     if expected.columns:
         lines.append("columns:")
-        lines += [f"  {_text(name)}: {_mapping(_fields_of(each))}" for name, each in expected.columns.items()]
+        lines += [f"  {_text(each.name)}: {_mapping(_fields_of(each))}" for each in expected.columns]
     return "\n".join(lines)
 
 
@@ -55,7 +57,7 @@ def _limits_of(limits: Limits) -> dict[str, str]:
 
 
 def _fields_of(expected: ColumnExpectation) -> dict[str, str]:
-    blank = ColumnExpectation()
+    blank = ColumnExpectation(name=expected.name)
     given = {name: (getattr(expected, own), getattr(blank, own)) for name, own in _FIELDS.items()}
     return {name: _field(name, value) for name, (value, default) in given.items() if value != default}
 

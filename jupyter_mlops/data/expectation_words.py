@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from jupyter_mlops.records.expectation import ColumnExpectation, Limits
 
-REPEATED = "were there in an earlier row"
+REPEATED = "repeat an earlier one"
 _TYPES = {
     "integer": "aren't whole numbers",
     "number": "aren't numbers",

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 # Of the rows that break an expectation so many are named, with what was found in them.
 SHOWN = 5
+# Rows that are checked at a time: pandera keeps what it has seen of a table until it is through.
+AT_A_TIME = 32_768
 _LONGEST = 60
 PRESENT = "is there"
 _OF_ROWS = ("type", "min", "max", "above", "below", "values", "pattern", "length")
@@ -68,7 +70,7 @@ class _Column:
 
 def words_of(expected: Expectations) -> set[str]:
     """Return the columns that a text file must be read as words for: ``007`` is not 7 there."""
-    return {name for name, each in expected.columns.items() if kind_of(each) == "text"}
+    return {each.name for each in expected.columns if kind_of(each) == "text"}
 
 
 def check(
@@ -87,7 +89,9 @@ def check(
     with ExitStack() as stack:
         checking = _Checking(expected, stack, from_text=from_text)
         for part in parts():
-            checking.see(part)
+            # An empty part has columns all the same.
+            for start in range(0, max(1, len(part)), AT_A_TIME):
+                checking.see(part.iloc[start : start + AT_A_TIME])
         return checking.rows, tuple(checking.results(parts))
 
 
@@ -99,9 +103,9 @@ class _Checking:
         self._schema = expectation_schema.build(expected)
         self._names: list[str] = []
         self._tallies: dict[tuple[str, str], _Tally] = {}
-        self._columns = {name: _Column() for name in expected.columns}
+        self._columns = {each.name: _Column() for each in expected.columns}
         self._together = {
-            name: stack.enter_context(Repeats()) for name, each in expected.columns.items() if each.unique
+            each.name: stack.enter_context(Repeats()) for each in expected.columns if each.unique
         }
         self._key = stack.enter_context(Repeats()) if expected.key else None
 
@@ -112,9 +116,9 @@ class _Checking:
         index = pd.RangeIndex(len(part))
         raw = {name: column.set_axis(index) for name, column in raw.items()}
         typed = {
-            name: self._typed(name, each, raw[name])
-            for name, each in self._expected.columns.items()
-            if name in raw
+            each.name: self._typed(each, raw[each.name])
+            for each in self._expected.columns
+            if each.name in raw
         }
         self._by_rows(raw, typed, index)
         if self._key is not None and set(self._expected.key) <= raw.keys():
@@ -122,8 +126,9 @@ class _Checking:
             self._key.add(hashes(columns), np.arange(self.rows, self.rows + len(part)))
         self.rows += len(part)
 
-    def _typed(self, name: str, expected: ColumnExpectation, values: Series) -> Series:
+    def _typed(self, expected: ColumnExpectation, values: Series) -> Series:
         """Count what a column has, and return it as the type that it should have."""
+        name = expected.name
         seen = self._columns[name]
         seen.found = True
         kind = kind_of(expected)
@@ -172,7 +177,7 @@ class _Checking:
             yield words.figure("", text_of.written_rows(expected.rows), expected.rows, self.rows, "rows")
         if expected.other_columns == "refused":
             named = {
-                *expected.columns,
+                *(each.name for each in expected.columns),
                 *expected.key,
                 *(n for t in expected.between for n in relation.parse(t).columns),
             }
@@ -181,8 +186,8 @@ class _Checking:
             yield self._of_key(self._key, parts)
         for text in expected.between:
             yield self._of_relation(text)
-        for name, each in expected.columns.items():
-            yield from self._of_column(name, each, parts)
+        for each in expected.columns:
+            yield from self._of_column(each, parts)
 
     def _of_key(self, key: Repeats, parts: Callable[[], Iterable[pd.DataFrame]]) -> ExpectationResult:
         names, text = self._expected.key, text_of.written_key(self._expected.key)
@@ -205,8 +210,9 @@ class _Checking:
         return words.rows("", text, "don't", tally.broken(self.rows))
 
     def _of_column(
-        self, name: str, expected: ColumnExpectation, parts: Callable[[], Iterable[pd.DataFrame]]
+        self, expected: ColumnExpectation, parts: Callable[[], Iterable[pd.DataFrame]]
     ) -> Iterator[ExpectationResult]:
+        name = expected.name
         seen = self._columns[name]
         written = text_of.described(expected)
         if not seen.found:
@@ -219,7 +225,7 @@ class _Checking:
         for what in _OF_ROWS:
             if what in written or (what == "type" and self._tally(name, what).failing):
                 text = written.get(what, f"type: {kind_of(expected)}")
-                yield self._of_values(name, what, text, expected)
+                yield self._of_values(what, text, expected)
         if expected.missing is not None:
             tally = self._tally(name, "missing")
             yield words.missing(
@@ -238,7 +244,8 @@ class _Checking:
         if expected.mean is not None and seen.typed:
             yield words.figure(name, written["mean"], expected.mean, seen.total / seen.typed, "on average")
 
-    def _of_values(self, name: str, what: str, text: str, expected: ColumnExpectation) -> ExpectationResult:
+    def _of_values(self, what: str, text: str, expected: ColumnExpectation) -> ExpectationResult:
+        name = expected.name
         tally = self._tally(name, what)
         if tally.problem:
             return words.untold(name, text, tally.problem)

@@ -105,7 +105,8 @@ def _parquet_parts(path: Path) -> Iterator[pd.DataFrame]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path) as file:
+    # Without it pyarrow fetches the whole file beforehand.
+    with pq.ParquetFile(path, pre_buffer=False) as file:
         empty = True
         for batch in file.iter_batches(batch_size=PART_ROWS):
             empty = False

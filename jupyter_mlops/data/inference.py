@@ -17,7 +17,7 @@ from jupyter_mlops.data.frames import plain
 from jupyter_mlops.data.repeats import Repeats
 from jupyter_mlops.data.shapes import Shapes
 from jupyter_mlops.records.expectation import ColumnExpectation, Expectations, Limits
-from jupyter_mlops.stats.sketches import Distinct, Quantiles, weighted_quantiles
+from jupyter_mlops.stats.sketches import Quantiles, weighted_quantiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -31,13 +31,21 @@ CODES = 12
 # Beside a rule on their form, words get one on their length; with so much room.
 _LONGER = 2
 _LEAST = 20
-_OFTEN = 3
+# Words are all there are where each came so often; whole numbers are codes where each has such a share.
+_OFTEN = 20
+_CODE_SHARE = 0.01
+_CODE_OFTEN = 10
+# The tail that tells how far values may reach: the outermost hundredth, or ten values.
 _TAIL = 0.01
-_ROOM = 0.1
-_BEYOND = 3
+_TAIL_VALUES = 10
+_WIDEST_TAIL = 0.1
+_ROOM = 0.25
+_HEAVIEST = 5.0
 _EXACT = 1 << 53
 _LONGEST_VALUE = 60
-_STRICT = (0.99, 0.98, 0.95, 0.9)
+# Of so many different numbers in one part of a table a tenth is expected.
+_MANY = 1000
+_STRICT = (0.99, 0.98, 0.95, 0.9, 0.8, 0.7, 0.5)
 
 
 @dataclass
@@ -51,7 +59,7 @@ class _Seen:
     high: Any = None
     infinite: bool = False
     counts: dict[Any, int] | None = field(default_factory=dict)
-    different: Distinct = field(default_factory=Distinct)
+    different: int = 0
     quantiles: Quantiles = field(default_factory=Quantiles)
     longest: int = 0
     shapes: Shapes = field(default_factory=Shapes)
@@ -70,16 +78,16 @@ class _Seen:
         self.kinds.add(kind)
         self.present += len(present)
         typed, _ = as_type(present, kind, from_text=from_text)
-        self._count(typed, start)
+        if kind in ("text", "integer"):
+            self._count(typed, start)
         if kind == "text":
             self._words(typed)
         elif kind != "boolean":
             self._range(typed, kind)
 
     def _count(self, values: Series, start: int) -> None:
-        own = hashes([values])
-        self.different = self.different.merge(Distinct.of(own))
         if self.repeats is not None:
+            own = hashes([values])
             self.repeats.add(own, start + np.arange(len(own)))
             if len(np.unique(own)) < len(own):
                 self.repeats.close()
@@ -97,8 +105,11 @@ class _Seen:
         self.shapes.add(words)
         if self.dates:
             # A file without types has dates as words.
-            found, wrong = as_type(pd.Series(words, dtype=object), "date", from_text=True)
-            self.dates = len(words[0]) >= len("2026-01-31") and not wrong.any()
+            self.dates = _is_date(words[0])
+            found, wrong = as_type(
+                pd.Series(words if self.dates else [], dtype=object), "date", from_text=True
+            )
+            self.dates = self.dates and not wrong.any()
             if self.dates:
                 self._widen(found.min(), found.max())
 
@@ -109,6 +120,8 @@ class _Seen:
             values = values[np.isfinite(numbers)]
             if values.empty:
                 return
+        if self.different <= _MANY:
+            self.different = max(self.different, values.nunique())
         if kind != "date":
             self.quantiles = self.quantiles.merge(Quantiles.of(values.to_numpy(dtype=np.float64)))
         self._widen(values.min(), values.max())
@@ -142,7 +155,7 @@ def infer(
         if not from_text or mixed <= words:
             break
         words |= mixed
-    columns = {column: _expectation(one) for column, one in seen.items()}
+    columns = tuple(_expectation(column, one) for column, one in seen.items())
     least = _rounded_down(rows / 2)
     return Expectations(
         name=name,
@@ -155,17 +168,24 @@ def infer(
 def type_of(values: Series) -> ColumnType | None:
     """Return the type that all values of a column have; None where they have several, or one that has no name here."""
     present = values.dropna()
+    if isinstance(present.dtype, pd.StringDtype):
+        return "text"
     if isinstance(present.dtype, pd.CategoricalDtype):
         present = present.astype(present.dtype.categories.dtype)
     kinds: tuple[ColumnType, ...] = ("boolean", "integer", "number", "text", "date")
     return next((kind for kind in kinds if not as_type(present, kind, from_text=False)[1].any()), None)
 
 
-def _expectation(seen: _Seen) -> ColumnExpectation:
+def _is_date(word: str) -> bool:
+    one = pd.Series([word], dtype=object)
+    return len(word) >= len("2026-01-31") and not as_type(one, "date", from_text=True)[1].any()
+
+
+def _expectation(name: str, seen: _Seen) -> ColumnExpectation:
     missing = _missing(seen)
     kind = _kind(seen)
     if kind is None:
-        return ColumnExpectation(missing=missing)
+        return ColumnExpectation(name=name, missing=missing)
     fields: dict[str, Any] = {"type": kind, "missing": missing}
     unique = seen.repeats is not None and seen.repeats.found(1)[0] == 0 and seen.present >= _LEAST
     if kind in ("text", "integer") and unique:
@@ -179,7 +199,7 @@ def _expectation(seen: _Seen) -> ColumnExpectation:
         fields |= _since(seen)
     elif kind != "boolean":
         fields |= _between(seen, kind, unique=unique)
-    return ColumnExpectation(**fields)
+    return ColumnExpectation(name=name, **fields)
 
 
 def _kind(seen: _Seen) -> ColumnType | None:
@@ -216,17 +236,17 @@ def _listed(seen: _Seen, kind: ColumnType) -> dict[str, Any]:
         for value in counts
     ):
         return {}
-    seldom = sum(1 for count in counts.values() if count < _OFTEN)
-    most = CODES if kind == "integer" else LISTED
-    if len(counts) > most or seen.present < 5 * len(counts):
-        return {}
     values = tuple(sorted(plain(value) for value in counts))
-    if not seldom:
+    if kind == "integer":
+        codes = len(counts) <= CODES and min(counts.values()) >= max(_CODE_OFTEN, _CODE_SHARE * seen.present)
+        return {"one_of": values} if codes else {}
+    if min(counts.values()) >= _OFTEN:
         return {"one_of": values}
-    # Good and Turing: new values come about as often as those did that came once; with as much room again.
-    share = 1 - 5 * (seldom + 1) / seen.present
+    # Good and Turing: new values come about as often as those did that came once; with room for a few more.
+    once = sum(1 for count in counts.values() if count == 1)
+    share = 1 - (_TAIL_VALUES + 2 * once) / seen.present
     mostly = next((limit for limit in _STRICT if limit <= share), None)
-    return {"one_of": values, "mostly": mostly} if mostly and kind == "text" else {}
+    return {"one_of": values, "mostly": mostly} if mostly else {}
 
 
 def _form(seen: _Seen) -> dict[str, Any]:
@@ -251,9 +271,12 @@ def _between(seen: _Seen, kind: ColumnType, *, unique: bool) -> dict[str, Any]:
     if seen.low is None or max(abs(int(seen.low)), abs(int(seen.high))) > _EXACT:
         return {}
     low, high = float(seen.low), float(seen.high)
-    q_low, q_high = weighted_quantiles(*seen.quantiles.weighted(), np.array([_TAIL, 1 - _TAIL]))
+    tail = min(max(_TAIL, _TAIL_VALUES / seen.present), _WIDEST_TAIL)
+    at = np.array([5 * tail, tail, 1 - tail, 1 - 5 * tail])
+    inner_low, outer_low, outer_high, inner_high = weighted_quantiles(*seen.quantiles.weighted(), at)
     room = _ROOM * (high - low)
-    least, most = low - max(room, _BEYOND * (q_low - low)), high + max(room, _BEYOND * (high - q_high))
+    least = low - max(room, _reach(outer_low - low, inner_low - outer_low))
+    most = high + max(room, _reach(high - outer_high, outer_high - inner_high))
     # What was never below zero, or never a share above one, had a reason for it.
     least = max(least, 0.0) if low >= 0 else least
     most = min(most, 0.0) if high <= 0 else most
@@ -265,9 +288,20 @@ def _between(seen: _Seen, kind: ColumnType, *, unique: bool) -> dict[str, Any]:
         found["max"] = _plain(math.ceil(most / step) * step, high, max)
     if seen.infinite:
         found.pop("min"), found.pop("max", None)
-    if kind == "number" and seen.different.count > LISTED:
-        found["distinct"] = Limits(min=_rounded_down(min(seen.different.count / 10, 100)))
+    if kind == "number" and seen.different > LISTED:
+        found["distinct"] = Limits(min=_rounded_down(min(seen.different, _MANY) / 10))
     return found
+
+
+def _reach(beyond: float, within: float) -> float:
+    """Return how far past the outermost value another may lie: the further, the heavier the tail.
+
+    Args:
+        beyond: from the outer quantile to the outermost value.
+        within: from the inner quantile to the outer one.
+    """
+    heaviness = min(beyond / within, _HEAVIEST) if within > 0 else 1.0
+    return beyond * (1 + 3 * heaviness)
 
 
 def _plain(value: float, seen: float, outer: Callable[[float, float], float]) -> int | float:

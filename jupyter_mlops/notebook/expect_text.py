@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 
 TABLE = ("rows", "columns", "other_columns", "key", "between")
 # How a cell calls what is expected of a column, and how the record does.
-COLUMN = {field.encode_name: field.name for field in msgspec.structs.fields(ColumnExpectation)}
+COLUMN = {
+    field.encode_name: field.name for field in msgspec.structs.fields(ColumnExpectation) if not field.required
+}
 TYPES = ("integer", "number", "boolean", "text", "date")
 _EXAMPLE = "columns: {age: {type: integer, min: 0}}"
 _DATE = "write 2026-01-31"
@@ -86,18 +88,18 @@ def _between(node: Node) -> tuple[str, ...]:
     return found
 
 
-def _columns(node: Node) -> dict[str, ColumnExpectation]:
-    return {name: _column(name, value) for name, value in pairs(node, "columns", _EXAMPLE)}
+def _columns(node: Node) -> tuple[ColumnExpectation, ...]:
+    return tuple(_column(name, value) for name, value in pairs(node, "columns", _EXAMPLE))
 
 
 def _column(name: str, node: Node) -> ColumnExpectation:
     if _is_empty(node):
-        return ColumnExpectation()
+        return ColumnExpectation(name=name)
     fields: dict[str, Any] = {}
     for key, value in pairs(node, f"column {name}", "{type: integer, min: 0}"):
         check_known(key, "expectation of a column", tuple(COLUMN), value)
         fields[COLUMN[key]] = _COLUMN[key](value)
-    found = ColumnExpectation(**fields)
+    found = ColumnExpectation(name=name, **fields)
     problem = _problem(node, found)
     if problem is not None:
         problem.message = f"column {name}: {problem.message}"

@@ -108,6 +108,17 @@ def hold(settings: Settings, session: Session, version: DatasetVersion) -> None:
         require(check_version(settings, version, expected, afresh=False))
 
 
+def hold_added(settings: Settings, version: DatasetVersion, *, progress: Progress = silent) -> None:
+    """Hold a version that was recorded by hand against what is expected of it.
+
+    Raises:
+        BlockedError: when it isn't as expected; it stays on record.
+    """
+    expected = in_force(open_store(settings), version.name)
+    if expected is not None:
+        require(check_version(settings, version, expected, afresh=False, progress=progress))
+
+
 def require(validation: Validation) -> None:
     """Say in one line what is wrong with a version.
 
@@ -187,6 +198,11 @@ def checked(store: Store, version: DatasetVersion, expected: Expectations | None
         if expected is None or found.said == expected.said:
             return found
     return None
+
+
+def newest_check(settings: Settings, version: DatasetVersion) -> Validation | None:
+    """Return what came of the newest check of a version, None where it never was held against anything."""
+    return checked(open_store(settings), version)
 
 
 def check_file(settings: Settings, dataset: str, source: str, *, progress: Progress = silent) -> Validation:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from jupyter_mlops.errors import NotFoundError
 from jupyter_mlops.governance import lineage_text, openlineage
 from jupyter_mlops.governance.lineage import JUDGEMENTS, Lineage, trace, trace_downstream
+from jupyter_mlops.records.dataset import DatasetVersion
 from jupyter_mlops.records.evaluation import Evaluation
+from jupyter_mlops.records.expectation import Validation
 from jupyter_mlops.records.model import ModelVersion, Promotion
 from jupyter_mlops.records.run import Run, StageExecution
 from jupyter_mlops.records.serving import Deployment, Prediction
@@ -160,11 +162,17 @@ class _History:
         }
 
     def judgements(self, records: Sequence[Record]) -> list[tuple[str, Record]]:
-        """Return the gates, approvals and promotions of the model versions among the records, oldest first."""
+        """Return what judges the records, oldest first.
+
+        Of model versions it is gates, approvals and promotions, of dataset versions the newest check.
+        """
         models = {str(record.ref): record for record in records if isinstance(record, ModelVersion)}
-        made = self._records.made_from(models, JUDGEMENTS) if models else []
-        judged = [(ref, child) for ref, child in made if _judges(child, models[ref])]
-        return sorted(judged, key=lambda pair: pair[1].created_at)
+        data = [str(record.ref) for record in records if isinstance(record, DatasetVersion)]
+        made = self._records.made_from((*models, *data), JUDGEMENTS) if models or data else []
+        judged = [(ref, child) for ref, child in made if ref in models and _judges(child, models[ref])]
+        # Newest first: the first one of each is the newest.
+        checks = {ref: child for ref, child in reversed(made) if isinstance(child, Validation)}
+        return sorted([*judged, *checks.items()], key=lambda pair: pair[1].created_at)
 
     def children(self, records: Sequence[Record]) -> list[tuple[str, Record]]:
         """Return what was made from the records; predictions are left out, they are in the log by the thousand."""

@@ -34,7 +34,7 @@ def expect(dataset: str, into: Path | None, *, as_json: bool) -> None:
     from jupyter_mlops.workflows import expectations
 
     project = settings.load()
-    with _rows(f"reading {dataset}") as progress:
+    with rows_read(f"reading {dataset}") as progress:
         version, found = expectations.infer(project, dataset, progress=progress)
     if into is not None:
         cell = expectations.write_into(into, version.name, expectations.as_cell(version, found))
@@ -59,7 +59,7 @@ def check(dataset: str, source: str | None, *, as_json: bool) -> int:
     from jupyter_mlops.workflows import expectations
 
     project = settings.load()
-    with _rows(f"checking {source or dataset}") as progress:
+    with rows_read(f"checking {source or dataset}") as progress:
         if source is None:
             found = expectations.check(project, dataset, progress=progress)
         else:
@@ -94,8 +94,17 @@ def show(found: Validation, source: str = "") -> None:
     table(("", "column", "expected", "what came of it"), cells)
 
 
+def verdict(found: Validation) -> str:
+    """Say in one line what came of a check."""
+    total, moment = len(found.results), found.created_at[:16].replace("T", " ")
+    if found.passed:
+        return f"as expected: {total} of {total} expectations hold (checked {moment})"
+    label = f"{found.name}@{found.version[:12]}"
+    return f"breaks {len(found.failed)} of {total} expectations (checked {moment}): jupyter mlops data check {label}"
+
+
 @contextmanager
-def _rows(what: str) -> Iterator[Progress]:
+def rows_read(what: str) -> Iterator[Progress]:
     """Show how many rows were read until the block ends, in a terminal."""
     screen = lines(stderr=True)
     if isinstance(screen, Plain) or not screen.is_terminal:

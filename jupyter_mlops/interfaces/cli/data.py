@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from jupyter_mlops.interfaces.cli._common import emit, json_option
-from jupyter_mlops.interfaces.cli._data_expect import check, expect
+from jupyter_mlops.interfaces.cli._data_expect import check, expect, rows_read, verdict
+from jupyter_mlops.records.base import to_builtins
 
 
 @click.group("data")
@@ -29,10 +30,13 @@ def command() -> None:
 )
 @json_option
 def add(name: str, source: str, query: str, derived_from: tuple[str, ...], *, as_json: bool) -> None:
-    """Record SOURCE as a version of dataset NAME: a file, a folder, a .dvc file, or a URL."""
+    """Record SOURCE as a version of dataset NAME: a file, a folder, a .dvc file, or a URL.
+
+    Exits with 1 where it isn't what is expected of NAME; it is on record then all the same.
+    """
     from jupyter_mlops import settings
     from jupyter_mlops.interfaces.cli import _data_view as view
-    from jupyter_mlops.workflows import data
+    from jupyter_mlops.workflows import data, expectations
 
     project = settings.load()
     parents = [str(data.show(project, text).ref) for text in derived_from]
@@ -42,6 +46,8 @@ def add(name: str, source: str, query: str, derived_from: tuple[str, ...], *, as
         emit(version)
     else:
         click.echo(f"{version.name}@{version.version[: view.SHORT]}  {view.rows(version)}")
+    with rows_read(f"checking {name}") as read:
+        expectations.hold_added(project, version, progress=read)
 
 
 @command.command("list")
@@ -69,13 +75,17 @@ def show(dataset: str, *, as_json: bool) -> None:
     """Show a version: where it came from, and each column's profile."""
     from jupyter_mlops import settings
     from jupyter_mlops.interfaces.cli import _data_view as view
-    from jupyter_mlops.workflows import data
+    from jupyter_mlops.workflows import data, expectations
 
-    version = data.show(settings.load(), dataset)
+    project = settings.load()
+    version = data.show(project, dataset)
+    found = expectations.newest_check(project, version)
     if as_json:
-        emit(version)
+        emit({**to_builtins(version), "validation": found})
     else:
         view.show_version(version)
+        if found is not None:
+            click.echo(verdict(found))
 
 
 @command.command("diff")

@@ -17,6 +17,8 @@ def render(pipeline: Pipeline) -> str:
         lines.append(f"setup   {_cells(pipeline.setup)}")
     for stage in pipeline.stages:
         lines += ["", *_stage(stage)]
+    for one in pipeline.expected:
+        lines += ["", f"◇ expect {one.dataset}  cell {one.cell}"]
     for gate in pipeline.gates:
         lines += ["", f"◆ gate {gate.model}  cell {gate.cell}", *(f"│ {text}" for text in gate.conditions)]
     return "\n".join(lines) + "\n"

@@ -45,7 +45,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "audit.accept": ("audit", "accept", "--reason", "known"),
 }
 # These start kernels, wait for calls or need what isn't here: that they are let in is seen by the line in the log.
-ELSEWHERE = {"predict", "data.gc", "model.log", "model.evaluate", "model.explain"}
+ELSEWHERE = {"predict", "data.check", "data.expect", "data.gc", "model.log", "model.evaluate", "model.explain"}
 
 
 @pytest.fixture(scope="module")
