@@ -126,13 +126,8 @@ def test_cuts_of_every_kind_of_column() -> None:
     text = np.array([f"id{i}" for i in range(400)], dtype=object)
     flags = np.arange(400) % 2 == 0
     halves = np.where(np.arange(400) < 300, 7, np.arange(400))
-    rows = TestRows(
-        "classification",
-        np.ones(400),
-        {"flag": flags},
-        {"n": numbers, "day": day, "text": text, "half": halves},
-    )
-    found = cuts(rows, 30)
+    columns = {"flag": flags, "n": numbers, "day": day, "text": text, "half": halves}
+    found = cuts(columns, 30)
     labels = [cut.label for cut in found]
     assert labels[:3] == ["flag=True", "flag=False", "n missing"]
     assert "n ≤ 111" in labels
@@ -143,3 +138,25 @@ def test_cuts_of_every_kind_of_column() -> None:
     for column in ("n", "day"):
         parts = np.stack([cut.inside for cut in found if cut.column == column])
         assert (parts.sum(axis=0) == 1).all()
+        assert all((cut.holds(columns[column]) == cut.inside).all() for cut in found if cut.column == column)
+
+
+def test_categories_may_be_missing_in_any_way() -> None:
+    mixed = np.array([pd.NA, "a", None, np.nan, "b"] * 40, dtype=object)
+    found = {cut.label: int(cut.inside.sum()) for cut in cuts({"mixed": mixed}, 30)}
+    assert found == {"mixed missing": 120, "mixed=a": 40, "mixed=b": 40}
+
+
+def test_a_metric_of_ranks_is_searched_too() -> None:
+    random = np.random.default_rng(6)
+    columns = people(random)
+    truth = random.integers(0, 2, N)
+    scores = truth + random.normal(size=N) * np.where(failing(columns), 5, 1)
+    rows = TestRows("classification", truth, {}, columns)
+    answers = Predictions(
+        (scores > 0.5).astype(int), np.column_stack([-scores, scores]), (0, 1), probabilities=False
+    )
+    found = measure(parse("roc_auc.worst_found_slice >= 0.6"), rows, Subject(answers))
+    assert found.value is not None
+    assert found.value < 0.65
+    assert found.reason.startswith("found: age > 7")
