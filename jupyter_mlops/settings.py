@@ -25,6 +25,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     store: str = f"sqlite:///{STATE}/mlops.db"
     tracking_uri: str = f"sqlite:///{STATE}/mlflow.db"
     mlflow_sync: Literal["background", "wait", "off"] = "background"
+    explain: Literal["background", "wait", "off"] = "background"
     objects: str = f"{STATE}/objects"
     engine: str = "local"
     ray_address: str = ""

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["tests.nvml", "tests.postgresql", "tests.s3"]
 CHROMIUM = shutil.which("chromium")
-# No test leaves a process behind: MLflow is brought up to date where a test asks for it.
-SYNC = "JUPYTER_MLOPS_MLFLOW_SYNC"
-os.environ[SYNC] = "off"
+# No test leaves a process behind: MLflow is brought up to date, and a version explained, where a test asks for it.
+SYNC, EXPLAIN = "JUPYTER_MLOPS_MLFLOW_SYNC", "JUPYTER_MLOPS_EXPLAIN"
+os.environ[SYNC] = os.environ[EXPLAIN] = "off"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -29,7 +29,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def no_outer_project(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep a developer's own settings out of the tests."""
-    for name in [name for name in os.environ if name.startswith("JUPYTER_MLOPS_") and name != SYNC]:
+    kept = {SYNC, EXPLAIN}
+    for name in [name for name in os.environ if name.startswith("JUPYTER_MLOPS_") and name not in kept]:
         monkeypatch.delenv(name)
 
 

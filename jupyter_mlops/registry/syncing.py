@@ -7,16 +7,11 @@ other. While somebody waits, whatever goes on record will be seen by them, so no
 from __future__ import annotations
 
 import fcntl
-import os
-import subprocess
-import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.errors import MlopsError
 from jupyter_mlops.pipeline.session import RUN_VARIABLE
-from jupyter_mlops.settings import ROOT_VARIABLE
-from jupyter_mlops.store import stamp
+from jupyter_mlops.store import detached, stamp
 from jupyter_mlops.store.files import file_lock
 
 if TYPE_CHECKING:
@@ -29,15 +24,14 @@ if TYPE_CHECKING:
 LOG = "mlflow-sync.log"
 _DOING, _NEXT = "mlflow-sync.lock", "mlflow-sync-next.lock"
 _LONGEST_LOG = 1 << 20
-# The shell ends at once, and with it the process that the caller would have to wait for.
-_DETACH = '"$0" "$@" </dev/null >/dev/null 2>&1 &'
 
 
 def request(settings: Settings) -> None:
     """See to it that MLflow learns what just went on record; by the setting ``mlflow_sync`` now, soon, or not at all."""
     if settings.mlflow_sync == "background":
         if not _somebody_waits(settings):
-            _start(settings)
+            # Where it can't be started the next change, or `models sync`, makes up for it.
+            detached.start(settings, "jupyter_mlops.registry", without=RUN_VARIABLE)
     elif settings.mlflow_sync == "wait":
         in_turn(settings)
 
@@ -86,19 +80,6 @@ def _somebody_waits(settings: Settings) -> bool:
         except BlockingIOError:
             return True
     return False
-
-
-def _start(settings: Settings) -> None:
-    environment = {**os.environ, ROOT_VARIABLE: str(settings.root)}
-    environment.pop(RUN_VARIABLE, None)
-    with suppress(OSError):  # the next change, or `models sync`, makes up for it
-        subprocess.run(
-            ["/bin/sh", "-c", _DETACH, sys.executable, "-P", "-m", "jupyter_mlops.registry"],
-            cwd=settings.root,
-            env=environment,
-            start_new_session=True,
-            check=False,
-        )
 
 
 def _note(log: Path, problems: tuple[str, ...]) -> None:

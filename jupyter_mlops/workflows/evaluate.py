@@ -14,6 +14,7 @@ from jupyter_mlops.records.model import ModelVersion
 from jupyter_mlops.registry import standing
 from jupyter_mlops.store import stamp
 from jupyter_mlops.store.opened import open_store
+from jupyter_mlops.workflows import explain
 from jupyter_mlops.workflows.acting import acting
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def evaluate_gate(
         evaluation = _evaluate(store, model, champion, conditions, run_id=run_id, at=clock())
         store.ledger.append(evaluation)
         act.note(passed=evaluation.passed)
+    explain.request(settings, model)
     return evaluation
 
 

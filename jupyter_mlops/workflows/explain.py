@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from jupyter_mlops.errors import MlopsError, NotFoundError
+from jupyter_mlops.pipeline.session import RUN_VARIABLE
 from jupyter_mlops.records.explanation import Explanation, Importance
-from jupyter_mlops.store import stamp
+from jupyter_mlops.store import detached, stamp
 from jupyter_mlops.store.bundles import Bundle
 from jupyter_mlops.store.opened import open_store
+from jupyter_mlops.store.turns import turn
 from jupyter_mlops.workflows import models, subjects
 from jupyter_mlops.workflows.acting import acting, allow
 
@@ -58,11 +61,30 @@ def explain(
     if found is not None:
         allow(settings, "read", str(model.ref))
         return found
-    with acting(settings, "model.explain", str(model.ref)) as act:
+    with acting(settings, "model.explain", str(model.ref)) as act, turn(settings, "explain"):
+        # Who waited for the turn may find done what it came for.
+        found = None if afresh else newest(store, model)
+        if found is not None:
+            return found
         explanation = _explained(store, model, on_step, at=clock())
         store.ledger.append(explanation)
         act.note(method=explanation.method, rows=explanation.rows)
     return explanation
+
+
+def request(settings: Settings, model: ModelVersion) -> None:
+    """See to it that a version is explained; by the setting ``explain`` now, soon, or not at all.
+
+    Where it can't be explained nothing is on record, and the version's card says so.
+    """
+    if settings.explain == "off" or model.test is None or newest(open_store(settings), model) is not None:
+        return
+    label = f"{model.name}/{model.version}"
+    if settings.explain == "background":
+        detached.start(settings, "jupyter_mlops", "models", "explain", label, without=RUN_VARIABLE)
+        return
+    with suppress(MlopsError):
+        explain(settings, label)
 
 
 def newest(store: Store, model: ModelVersion) -> Explanation | None:

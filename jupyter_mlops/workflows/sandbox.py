@@ -39,7 +39,7 @@ class Sandbox:
         self._project.mkdir()
         defaults = project.Settings(root=self._project)
         values = {key: getattr(defaults if key in _PLACES else self._settings, key) for key in project.KEYS}
-        values["mlflow_sync"] = "off"
+        values["mlflow_sync"] = values["explain"] = "off"
         environment = {project.PREFIX + key.upper(): _as_text(value) for key, value in values.items()}
         try:
             yield self._project, {**environment, project.ROOT_VARIABLE: str(self._project)}

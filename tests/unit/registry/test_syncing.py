@@ -18,6 +18,7 @@ from jupyter_mlops.registry import syncing
 from jupyter_mlops.registry.mirror import Report
 from jupyter_mlops.registry.tracking import Tracking
 from jupyter_mlops.settings import Settings
+from jupyter_mlops.store import detached
 
 pytestmark = pytest.mark.slow
 X = np.arange(20.0).reshape(-1, 2)
@@ -33,7 +34,7 @@ def settings(registry_workspace: Path) -> Settings:
 def started(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Count the processes that were started instead of starting them."""
     found: list[int] = []
-    monkeypatch.setattr(syncing, "_start", lambda _settings: found.append(1))
+    monkeypatch.setattr(detached, "start", lambda *_settings, **_without: found.append(1))
     return found
 
 
