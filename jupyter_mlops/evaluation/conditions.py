@@ -150,8 +150,9 @@ def _comparison(line: str) -> ast.Compare:
         with warnings.catch_warnings(action="ignore"):
             expression = ast.parse(line, mode="eval").body
     except SyntaxError as error:
-        column = f" at column {error.offset}" if error.offset else ""
-        raise GateError(f"it doesn't parse{column}: {error.msg}", hint=_EXAMPLE) from None
+        # Where the line ends too early, Python names no column.
+        column = error.offset or len(line) + 1
+        raise GateError(f"it doesn't parse at column {column}: {error.msg}", hint=_EXAMPLE) from None
     except ValueError as error:  # half a surrogate pair, as JSON may hold it
         raise GateError(f"it doesn't parse: {error}", hint=_EXAMPLE) from None
     if not isinstance(expression, ast.Compare):

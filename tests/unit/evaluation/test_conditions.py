@@ -60,8 +60,9 @@ def test_what_parses(
     [
         ("", "it is empty"),
         ("# only words", "it is empty"),
-        ("accuracy >=", "doesn't parse"),
-        ("accuracy >= 0.8 0.9", "doesn't parse at column"),
+        ("accuracy >=", "it doesn't parse at column 12: invalid syntax"),
+        ("accuracy >= 0.8 0.9", "doesn't parse at column 17"),
+        ("accuracy > > 0.8", "doesn't parse at column 12"),
         ("accuracy", "not a comparison"),
         ("0.1 <= r2 <= 0.2", "chain of comparisons"),
         ("accuracy == 0.8", "only >=, >, <= and <"),
