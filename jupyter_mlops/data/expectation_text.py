@@ -70,11 +70,8 @@ def _field(name: str, value: Any) -> str:
         return _list(value)
     if name in ("missing", "mostly"):
         percent = f"{value * 100:.12g}"
-        return (
-            f"{percent}%"
-            if 0 < value < 1 and float(percent) / 100 == value
-            else f"{value!r}".removesuffix(".0")
-        )
+        exact = "e" not in percent and float(percent) / 100 == value
+        return f"{percent}%" if 0 < value < 1 and exact else f"{value!r}".removesuffix(".0")
     # A date stays a word without quotes: it is one here.
     return str(value) if name in ("min", "max", "above", "below", "type") else _value(value)
 

@@ -17,7 +17,7 @@ Scalar = bool | int | float | str
 NOTHING = "nothing"
 
 
-class Limits(Value, frozen=True, kw_only=True, omit_defaults=True):
+class Limits(Value, frozen=True, kw_only=True):
     """Hold the smallest and the largest figure that will do; None where there is no such limit."""
 
     min: int | float | None = None
@@ -28,7 +28,7 @@ class Limits(Value, frozen=True, kw_only=True, omit_defaults=True):
         return (self.min is None or figure >= self.min) and (self.max is None or figure <= self.max)
 
 
-class ColumnExpectation(Value, frozen=True, kw_only=True, omit_defaults=True):
+class ColumnExpectation(Value, frozen=True, kw_only=True):
     """Say what the values of column ``name`` are; those that are missing count for ``missing`` alone.
 
     ``min`` and ``max`` may be reached, ``above`` and ``below`` not; of dates they are ISO 8601 text. ``one_of`` are all values
