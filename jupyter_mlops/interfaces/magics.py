@@ -109,18 +109,25 @@ def _command(arguments: list[str]) -> None:
         display(SVG(_graph(arguments[1])))
         return
     try:
-        if name == "drift" and (report := _drift(arguments[1:])):
-            display({"text/html": report[0], "text/plain": report[1]}, raw=True)
+        if (shown := _picture(arguments)) is not None:
+            display({"text/html": shown[0], "text/plain": shown[1]}, raw=True)
             return
         group.main(args=arguments, prog_name="%mlops", standalone_mode=False)
     except click.ClickException as error:
         raise UsageError(error.format_message()) from None
 
 
-def _drift(arguments: list[str]) -> tuple[str, str] | None:
-    from jupyter_mlops.interfaces.cli.drift import shown_in_a_notebook
+def _picture(arguments: list[str]) -> tuple[str, str] | None:
+    """Return what a command shows in a notebook, as HTML and as text; None where it prints, as in a terminal."""
+    if arguments[0] == "drift":
+        from jupyter_mlops.interfaces.cli import drift
 
-    return shown_in_a_notebook(arguments)
+        return drift.shown_in_a_notebook(arguments[1:])
+    if arguments[:2] == ["models", "explain"]:
+        from jupyter_mlops.interfaces.cli import _explain
+
+        return _explain.shown_in_a_notebook(arguments[2:])
+    return None
 
 
 def _graph(notebook: str) -> str:

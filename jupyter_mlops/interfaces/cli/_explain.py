@@ -44,14 +44,14 @@ def command(model: str, prediction: str | None, afresh: bool, as_json: bool) -> 
 
 def shown_in_a_notebook(arguments: list[str]) -> tuple[str, str] | None:
     """Explain, and return it for a notebook cell as HTML and as text; None where it isn't for reading."""
+    if {"--json", "--help", "-h"} & set(arguments):
+        return None
     from jupyter_mlops import settings
     from jupyter_mlops.explanation import picture
     from jupyter_mlops.workflows import explain
 
     with command.make_context("%mlops models explain", list(arguments)) as context:
         options = context.params
-    if options["as_json"]:
-        return None
     project, model, prediction = settings.load(), options["model"], options["prediction"]
     if prediction is not None:
         answer = explain.explain_prediction(project, model, prediction)

@@ -17,7 +17,7 @@ from jupyter_mlops import settings as configuration
 from jupyter_mlops.errors import NotFoundError
 from jupyter_mlops.explanation.attributions import NotExplainableError
 from jupyter_mlops.interfaces.cli import main
-from jupyter_mlops.interfaces.cli._explain import shown_in_a_notebook
+from jupyter_mlops.interfaces.magics import _picture
 from jupyter_mlops.records.explanation import Explanation
 from jupyter_mlops.records.pipeline import Gate
 from jupyter_mlops.records.serving import Prediction
@@ -217,8 +217,8 @@ def test_the_command_shows_columns_and_one_answer(logged: Path, capsys: pytest.C
 
 
 def test_a_notebook_cell_shows_pictures(logged: Path):
-    found = shown_in_a_notebook(["churn/1"])
+    found = _picture(["models", "explain", "churn/1"])
     assert found is not None
     assert found[0].count("<svg") == 6
     assert found[1].startswith("churn/1 decides most by age")
-    assert shown_in_a_notebook(["churn/1", "--json"]) is None
+    assert _picture(["models", "explain", "churn/1", "--json"]) is None
