@@ -25,7 +25,7 @@ from jupyter_mlops.evaluation.resampled import Resampling, Term
 from jupyter_mlops.stats import ranking
 from jupyter_mlops.stats.intervals import LEVEL, Certain, Law, Normal, Stated
 from jupyter_mlops.stats.shares import Independent, Matched, Wilson
-from jupyter_mlops.stats.worst import Worst
+from jupyter_mlops.stats.worst import Apart, Worst
 
 if TYPE_CHECKING:
     from jupyter_mlops.evaluation.plan import Share
@@ -62,7 +62,7 @@ def estimate(plan: Plan, *, resamples: int = RESAMPLES, seed: int = 0) -> Estima
         if not np.isfinite(value) or len(plan.columns[0]) < 2:  # noqa: PLR2004 - one row varies in nothing
             return Estimate(value, None)
         drawn = Resampling(min(resamples, plan.resamples or resamples), seed)
-        law = _by_its_form(plan, value, drawn) or _twins(plan) or _of_shares(plan) or _of_areas(plan, value)
+        law = _twins(plan) or _by_its_form(plan, value, drawn) or _of_shares(plan) or _of_areas(plan, value)
         return Estimate(value, law or _resampled(plan, value, drawn))
 
 
@@ -80,10 +80,23 @@ def _by_its_form(plan: Plan, value: float, drawn: Resampling) -> Law | None:
         known = plan.interval(LEVEL) is not None
         return Stated(value, plan.interval, "score intervals of all groups") if known else None
     if plan.extreme is None:
-        return None
+        return _apart(plan, drawn)
     parts = [estimate(part, resamples=drawn.resamples, seed=drawn.seed) for part in plan.extreme.plans]
     laws = tuple(part.law for part in parts if part.law is not None)
     return Worst(laws, plan.extreme.highest) if laws else None
+
+
+def _apart(plan: Plan, drawn: Resampling) -> Law | None:
+    """Set two figures against each other where one of them is the worst of several."""
+    if [factor for factor, _ in plan.parts] != [1.0, -1.0]:
+        return None
+    first, second = (part for _, part in plan.parts)
+    if not any(part.extreme or part.interval for part in (first, second)):
+        return None
+    one, two = (estimate(part, resamples=drawn.resamples, seed=drawn.seed) for part in (first, second))
+    if one.law is None or two.law is None:
+        return None
+    return Apart((one.value, two.value), (one.law, two.law), drawn.correlation(first, second))
 
 
 def _resampled(plan: Plan, value: float, resampling: Resampling) -> Law | None:

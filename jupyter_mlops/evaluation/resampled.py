@@ -17,7 +17,7 @@ from jupyter_mlops.stats.resampling import NumpyKernels
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jupyter_mlops.evaluation.plan import Floats
+    from jupyter_mlops.evaluation.plan import Floats, Plan
     from jupyter_mlops.stats.bootstrap import Statistic
     from jupyter_mlops.stats.resampling import Kernels
 
@@ -97,6 +97,14 @@ class Resampling:
         """Return the law of any figure of weights, corrected for bias and skewness."""
         resamples = self._affordable(len(counts), BUDGET_OF_MATRICES)
         return bootstrap(statistic, counts, value, resamples=resamples, seed=self.seed)
+
+    def correlation(self, *plans: Plan) -> float:
+        """Return how much two figures of the same rows vary together: from 0, however they do, up to 1."""
+        rows = len(plans[0].columns[0])
+        both = [NumpyKernels().statistic(self.seed, FEWEST, rows, plan.build(plan.columns)) for plan in plans]
+        known = np.isfinite(both).all(axis=0)
+        found = float(np.asarray(np.corrcoef(np.array(both)[:, known]))[0, 1])
+        return max(0.0, found) if np.isfinite(found) else 0.0
 
     def _affordable(self, rows: int, budget: int) -> int:
         return min(self.resamples, max(FEWEST, budget // rows))

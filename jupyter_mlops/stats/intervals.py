@@ -1,6 +1,6 @@
 """How sure a figure is: its sampling law, which gives intervals and one-sided p-values that agree with each other.
 
-Each law is the one that was found to cover best, by simulation (``benchmarks/coverage.py``), for its kind of figure.
+Each law is the one that was found to cover best, by simulation (``benchmarks/gate_coverage.py``), for its kind of figure.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ Floats: TypeAlias = NDArray[np.float64]
 CHUNK = 4_000_000
 # Draws that numpy takes about a second for, which is what loading the compiled kernels takes.
 WORTH_LOADING = 30_000_000
-WORTH_CALLING = 500_000
+WORTH_CALLING = 50_000
 MOST_THREADS = 16
 _COMPILED = "jupyter_mlops.stats.compiled_resampling"
 
