@@ -107,14 +107,19 @@ def share(value: float) -> str:
 
 
 def interval(ends: tuple[float, float], *, signed: bool = False) -> str:
-    """Write an interval, both ends with as many decimals."""
+    """Write an interval, both ends with the decimals that three digits of the larger one need."""
     words = [number(end, signed=signed, digits=3) for end in ends]
-    decimals = max(len(each.partition(".")[2]) for each in words)
-    if decimals and not any(
-        "e" in each or not math.isfinite(end) for each, end in zip(words, ends, strict=True)
-    ):
-        sign = "+" if signed else ""
-        words = [f"{end:{sign},.{decimals}f}" if end else each for each, end in zip(words, ends, strict=True)]
+    largest = max(map(abs, ends))
+    if all(math.isfinite(end) and "e" not in each for end, each in zip(ends, words, strict=True)) and largest:
+        sign, decimals = "+" if signed else "", max(0, 2 - math.floor(math.log10(largest)))
+        rounded = [f"{end:{sign},.{decimals}f}" for end in ends]
+        while all("." in each and each[-1] in "0." for each in rounded):
+            rounded = [each[:-1] for each in rounded]
+        # What isn't nought isn't written so.
+        words = [
+            new if any(digit in new for digit in "123456789") else old
+            for new, old in zip(rounded, words, strict=True)
+        ]
     return " to ".join(words)
 
 
