@@ -67,6 +67,7 @@ STYLE = (
 .mlops-gate.mlops-gate .chart :is(th,td){padding:3px 6px;vertical-align:middle}
 .mlops-gate.mlops-gate .chart th{width:36%;padding-left:0;font-weight:400;font-size:inherit;color:inherit;overflow-wrap:anywhere}
 .mlops-gate.mlops-gate .chart .number{width:27%;padding-right:0}
+.mlops-gate .chart th .soft{white-space:nowrap}
 .mlops-gate .chart .worst th{font-weight:600}.mlops-gate .chart .worst{--tone:var(--bad)}
 .mlops-gate.mlops-gate .chart td.axis{display:flex;justify-content:space-between;padding:0 6px;color:var(--soft);font-size:11px;border-top:1px solid var(--line)}
 .mlops-gate.mlops-gate .notes{margin:8px 0 4px;padding:0 0 0 18px;color:var(--soft);font-size:12px}
