@@ -19,15 +19,18 @@ TABLE = 2  # dimensions
 def as_features(X: Any, like: Any = None) -> pd.DataFrame:
     """Return test features as a frame; an array's columns are named as those of ``like``, else ``x0``, ``x1``, ...
 
+    A row of more dimensions, such as an image, is laid out flat: its last dimension runs fastest.
+
     Raises:
-        DataError: when it isn't a table.
+        DataError: when it has no columns.
     """
     if isinstance(X, pd.DataFrame):
         frame = X.reset_index(drop=True)
         return frame.set_axis([str(name) for name in frame.columns], axis=1)
     values = np.asarray(X)
-    if values.ndim != TABLE:
+    if values.ndim < TABLE:
         raise DataError(f"the test features have shape {values.shape}", hint="pass test=(X, y) with a 2-d X")
+    values = values.reshape(len(values), -1)
     columns = [f"x{number}" for number in range(values.shape[1])]
     if isinstance(like, pd.DataFrame) and len(like.columns) == len(columns):
         columns = [str(name) for name in like.columns]

@@ -84,13 +84,13 @@ def harmed(features: Any, harm: Harm, place: int) -> Any:
         return pd.DataFrame(
             {name: _column(features[name], str(name), harm, place) for name in features.columns}
         )
-    if features.ndim != 2:  # noqa: PLR2004 - a table
+    if features.ndim < 2:  # noqa: PLR2004 - a table
         raise NotMeasurableError(f"rows of shape {features.shape} have no columns")
     columns = [
         _column(pd.Series(column), str(index), harm, place).to_numpy()
-        for index, column in enumerate(features.T)
+        for index, column in enumerate(features.reshape(len(features), -1).T)
     ]
-    return np.column_stack(columns)
+    return np.column_stack(columns).reshape(features.shape)
 
 
 def _column(column: pd.Series, name: str, harm: Harm, place: int) -> pd.Series:

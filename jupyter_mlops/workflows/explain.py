@@ -216,9 +216,12 @@ def _features(frame: pd.DataFrame, bundle: Bundle, test: TestData) -> Any:
     from jupyter_mlops.explanation.attributions import NotExplainableError
 
     try:
-        return subjects.features_of(frame, bundle, test)
+        found = subjects.features_of(frame, bundle, test)
     except NotMeasurableError as error:
         raise NotExplainableError(str(error)) from None
+    if found.ndim > 2:  # noqa: PLR2004 - a table
+        raise NotExplainableError(f"its rows have shape {found.shape[1:]}; only columns are explained")
+    return found
 
 
 def _asked(ask: Callable[[], Any]) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.errors import MlopsError
@@ -68,7 +69,7 @@ def own_metrics(
         return OwnMetrics()
     features: Any = None if frame is None or model.test is None else frame[list(model.test.features)]
     if features is not None and manifest.signature.layout == "array":
-        features = features.to_numpy()
+        features = _rows_of_shape(features, manifest.signature.inputs[0].shape[1:])
     return OwnMetrics(store.bundles.metrics(model.bundle), features)
 
 
@@ -180,12 +181,19 @@ def features_of(frame: pd.DataFrame, bundle: Bundle, test: TestData) -> Any:
 
     signature = bundle.manifest.signature
     if signature.layout == "array":
-        width = signature.inputs[0].shape[-1]
-        if width not in (-1, len(test.features)):
-            raise NotMeasurableError(f"it takes {width} columns, the test rows have {len(test.features)}")
-        return frame[list(test.features)].to_numpy()
+        shape = signature.inputs[0].shape[1:]
+        if -1 not in shape and prod(shape) != len(test.features):
+            raise NotMeasurableError(
+                f"it takes {prod(shape)} columns, the test rows have {len(test.features)}"
+            )
+        return _rows_of_shape(frame[list(test.features)], shape)
     wanted = [tensor.name for tensor in signature.inputs]
     missing = [name for name in wanted if name not in frame.columns]
     if missing:
         raise NotMeasurableError(f"the test rows lack its columns {', '.join(missing)}")
     return frame[wanted]
+
+
+def _rows_of_shape(frame: pd.DataFrame, shape: tuple[int, ...]) -> Any:
+    """Return rows as an array, those of more dimensions than one as they were before they were laid out flat."""
+    return frame.to_numpy().reshape(len(frame), *(shape if len(shape) > 1 else (-1,)))

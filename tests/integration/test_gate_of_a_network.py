@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -142,6 +142,22 @@ def test_other_models_say_that_they_have_no_use_for_it(workspace: Path, nvml: St
     mlops.log_model(LogisticRegression().fit(X, Y), "net", test=(X, Y))
     found = judged("accuracy >= 0.9", ON_GPU[0])
     assert "only a PyTorch module" in found.conditions[1].reason
+
+
+def test_images_keep_their_shape(workspace: Path) -> None:
+    images = RANDOM.random((120, 1, 4, 4)).astype(np.float32)
+    truth = (images[:, 0, 2, 3] > 0.5).astype(int)
+    look, decide = nn.Conv2d(1, 1, 1), nn.Linear(16, 1)
+    with torch.no_grad():
+        nn.init.ones_(look.weight)
+        nn.init.zeros_(cast("torch.Tensor", look.bias))
+        nn.init.zeros_(decide.weight)
+        decide.weight[0, 11] = 1
+        decide.bias.fill_(-0.5)
+    net = nn.Sequential(look, nn.Flatten(), decide)
+    mlops.log_model(net, "net", test=(images, truth))
+    found = judged("accuracy >= 1", "accuracy(noise=0.1) >= 0.5", "latency_ms.p50 <= 10000")
+    assert [result.status for result in found.conditions] == ["passed"] * 3
 
 
 def test_a_process_that_dies_on_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,6 +56,13 @@ def test_targets_of_one_column_come_in_many_shapes(y: Any) -> None:
     assert list(as_target(y, [])) == [1, 0]
 
 
+def test_images_are_laid_out_flat() -> None:
+    images = np.arange(24.0).reshape(2, 3, 4)
+    frame = as_features(images)
+    assert frame.shape == (2, 12)
+    assert frame.to_numpy().reshape(images.shape).tolist() == images.tolist()
+
+
 @pytest.mark.parametrize(
     "X_, y, sensitive, message",
     [

@@ -108,5 +108,10 @@ def test_cells_go_missing_in_every_kind_of_column() -> None:
     assert (after.n.dropna() == frame.n[after.n.notna()]).all()
     array = harmed(frame[["n", "f"]].to_numpy(), Harm(noise=0.1, missing=0.2), 0)
     assert np.isnan(array).mean() == pytest.approx(0.2, abs=0.03)
+    images = np.random.default_rng(0).normal(size=(50, 2, 3))
+    flat = harmed(images.reshape(50, 6), Harm(noise=0.1, missing=0.2), 0)
+    assert np.array_equal(
+        harmed(images, Harm(noise=0.1, missing=0.2), 0).reshape(50, 6), flat, equal_nan=True
+    )
     with pytest.raises(NotMeasurableError, match="have no columns"):
-        harmed(np.ones((3, 3, 3)), Harm(noise=1), 0)
+        harmed(np.ones(3), Harm(noise=1), 0)
