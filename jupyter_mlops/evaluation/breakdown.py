@@ -82,7 +82,7 @@ def slices(rows: TestRows, predictions: Predictions) -> tuple[tuple[Slice, ...],
         ]
     searched = _found(rows, predictions, {f"{part.attribute}={part.group}" for part in found})
     if searched:
-        notes.append("slices found: searched in one half of the rows, measured on the other")
+        notes.append("slices found: searched in some of the rows, measured on the others")
     return (*found, *searched), tuple(notes)
 
 

@@ -50,6 +50,9 @@ def cuts(columns: Mapping[str, Array], smallest: int) -> list[Cut]:
 
 def _of_column(name: str, values: pd.Series) -> Iterator[tuple[str, Callable[[Array], Flags]]]:
     yield f"{name} missing", _missing
+    if values.dtype.kind == "O" and not values.map(pd.api.types.is_scalar).all():
+        # Lists and the like have no values to cut by.
+        return
     counted = values.value_counts()
     if values.dtype.kind in "iufMm" and len(counted) > _MOST_VALUES:
         yield from _ranges(name, values.dropna())
@@ -82,8 +85,9 @@ def _missing(column: Array) -> Flags:
 
 
 def _equal(value: Any, column: Array) -> Flags:
-    # As it is: pandas would first look through a column of objects for what they might be.
-    found: Flags = (pd.Series(column, dtype=column.dtype) == value).to_numpy(dtype=bool, na_value=False)
+    # Objects as they are: pandas would first look through them for what they might be.
+    values = pd.Series(column, dtype=object if column.dtype.kind == "O" else None)
+    found: Flags = (values == value).to_numpy(dtype=bool, na_value=False)
     return found
 
 

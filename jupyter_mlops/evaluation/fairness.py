@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from jupyter_mlops.evaluation.conditions import Metric
     from jupyter_mlops.evaluation.groups import Groups
     from jupyter_mlops.evaluation.plan import Floats, Plan
-    from jupyter_mlops.evaluation.rows import Predictions, TestRows
+    from jupyter_mlops.evaluation.rows import Array, Predictions, TestRows
 
 # What a rate is a share of, and what it counts, in words; {} is the class that counts.
 _BASES = {
@@ -44,7 +44,8 @@ def rates_plan(metric: Metric, rows: TestRows, predictions: Predictions) -> Plan
     """
     if rows.task == "regression":
         raise NotMeasurableError(f"{metric.name} is for classification; the model is a regression")
-    truth, predicted, positive = positives(metric, rows, predictions)
+    truth, predicted, code, classes = positives(metric, rows, predictions)
+    positive = str(classes[code]) if code < len(classes) else "positive"
     groups = groups_of(rows, *metric.attributes)
     codes, count = groups.codes.astype(np.float64), len(groups.labels)
     outcomes = (np.ones((1, len(truth))) @ _indicator((truth, predicted, codes), count))[0]
@@ -64,8 +65,8 @@ def rates_plan(metric: Metric, rows: TestRows, predictions: Predictions) -> Plan
     return replace(plan, interval=lambda level: fairness.interval(metric.name, outcomes, use, level))
 
 
-def positives(metric: Metric, rows: TestRows, predictions: Predictions) -> tuple[Floats, Floats, str]:
-    """Return truth and prediction as 1 where they are the class that counts, and that class's name.
+def positives(metric: Metric, rows: TestRows, predictions: Predictions) -> tuple[Floats, Floats, int, Array]:
+    """Return truth and prediction as 1 where they are the class that counts, that class's place, and all classes.
 
     It is the second of two classes, or that of ``pos_label``.
 
@@ -84,8 +85,7 @@ def positives(metric: Metric, rows: TestRows, predictions: Predictions) -> tuple
     else:
         # With one class in sight, nobody is favoured: everything is of class 0.
         code = 1
-    name = str(classes[code]) if code < len(classes) else "positive"
-    return (truth == code).astype(np.float64), (predicted == code).astype(np.float64), name
+    return (truth == code).astype(np.float64), (predicted == code).astype(np.float64), code, classes
 
 
 def _indicator(columns: tuple[Floats, ...], groups: int) -> Floats:

@@ -10,7 +10,7 @@ import numpy as np
 from jupyter_mlops.evaluation.fairness import positives
 from jupyter_mlops.evaluation.groups import groups_of
 from jupyter_mlops.evaluation.plan import Sums, sums_plan
-from jupyter_mlops.evaluation.rows import Codes, NotMeasurableError
+from jupyter_mlops.evaluation.rows import Codes, NotMeasurableError, encode
 from jupyter_mlops.stats.extremes import Extreme
 from jupyter_mlops.stats.fairness import SMALLEST_BASE, gap
 
@@ -27,11 +27,11 @@ def means_plan(metric: Metric, rows: TestRows, predictions: Predictions) -> Plan
     Raises:
         NotMeasurableError: when the task, the model or the groups don't give it.
     """
+    groups = groups_of(rows, *metric.attributes)
     calibration = metric.name == "calibration_gap"
     values, bins = (
         _miscalibration(metric, rows, predictions) if calibration else _errors(metric, rows, predictions)
     )
-    groups = groups_of(rows, *metric.attributes)
     width, strata = len(groups.labels), int(bins.max()) + 1
     cells = np.where(groups.codes >= 0, bins * width + groups.codes, -1)
     inside = cells >= 0
@@ -88,13 +88,18 @@ def _miscalibration(metric: Metric, rows: TestRows, predictions: Predictions) ->
     """Return by how much the predicted chance lies above the outcome, and the bin of the chance, a row each."""
     if rows.task == "regression":
         raise NotMeasurableError("calibration_gap is for classification; ask for mean_error_gap")
-    truth, _, positive = positives(metric, rows, predictions)
+    truth, _, code, classes = positives(metric, rows, predictions)
     if predictions.scores is None or not predictions.probabilities:
         raise NotMeasurableError("calibration_gap needs predict_proba; the model has none")
-    known = [i for i, name in enumerate(predictions.classes) if str(name) == positive]
-    if not known:
-        raise NotMeasurableError(f"the model doesn't know the class {positive}")
-    chances = predictions.scores[:, known[0]]
+    _, (known, wanted) = encode(
+        np.asarray(predictions.classes), classes[code : code + 1], known=tuple(classes.tolist())
+    )
+    column = np.flatnonzero(known == wanted) if len(wanted) else wanted
+    if not len(column):
+        raise NotMeasurableError(
+            f"the model gives no chance of the class {'' if code >= len(classes) else classes[code]}"
+        )
+    chances = predictions.scores[:, column[0]]
     edges = np.quantile(chances, np.linspace(0, 1, (metric.keyword("n_bins") or 1) + 1)[1:-1])
     return chances - truth, np.searchsorted(np.unique(edges), chances, side="right").astype(np.int64)
 

@@ -74,6 +74,9 @@ def _coded(rows: TestRows, attribute: str) -> tuple[Codes, list[str]]:
             "to mlops.log_model"
         )
     column = rows.sensitive[attribute] if attribute in rows.sensitive else rows.features[attribute]
-    codes, labels = pd.factorize(pd.Series(column), sort=True, use_na_sentinel=True)
+    try:
+        codes, labels = pd.factorize(pd.Series(column), sort=True, use_na_sentinel=True)
+    except TypeError:
+        raise NotMeasurableError(f"{attribute} holds lists or the like, which make no groups") from None
     codes = np.where(codes < 0, len(labels), codes).astype(np.int64)
     return codes, [*(f"{attribute}={label}" for label in labels), f"{attribute} missing"]

@@ -42,8 +42,8 @@ class Figure(Value, frozen=True, kw_only=True):
 class Slice(Value, frozen=True, kw_only=True):
     """Hold the figures of the rows where a protected attribute has one value.
 
-    A slice that was searched for (``found``) has no attribute: ``group`` says what it is. Its figures are of the half of
-    its rows that the search didn't see.
+    A slice that was searched for (``found``) has no attribute: ``group`` says what it is. Its figures are of those
+    of its rows that the search didn't see.
     """
 
     attribute: str

@@ -147,7 +147,8 @@ def _differences(first: _Shares, second: _Shares) -> tuple[Floats, Floats]:
     (p, low_p, high_p), (q, low_q, high_q) = first, second
     low = p - q - np.sqrt((p - low_p) ** 2 + (high_q - q) ** 2)
     high = p - q + np.sqrt((high_p - p) ** 2 + (q - low_q) ** 2)
-    return np.maximum(np.maximum(low, -high), 0.0), np.maximum(high, -low)
+    # Adding zero turns -0.0 to 0.0.
+    return np.maximum(np.maximum(low, -high), 0.0), np.maximum(high, -low) + 0.0
 
 
 def _ratios(first: _Shares, second: _Shares) -> tuple[Floats, Floats]:

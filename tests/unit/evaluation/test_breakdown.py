@@ -134,4 +134,4 @@ def test_slices_are_searched_for_and_say_so() -> None:
     assert 300 < worst.rows < 500
     assert worst.figures[0].metric == "accuracy"
     assert worst.figures[0].value < 0.7
-    assert notes == ("slices found: searched in one half of the rows, measured on the other",)
+    assert notes == ("slices found: searched in some of the rows, measured on the others",)

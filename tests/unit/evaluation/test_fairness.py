@@ -142,3 +142,34 @@ def test_a_gap_that_may_be_none_says_so() -> None:
     assert found.ci is not None
     assert found.ci[0] == 0
     assert found.ci[1] < 0.1
+
+
+@pytest.mark.parametrize(
+    "truth, classes", [(TRUTH.astype(float), (0, 1)), (TRUTH, (False, True)), (TRUTH == 1, (0, 1))]
+)
+def test_a_class_is_the_same_class_in_another_type(truth: np.ndarray, classes: tuple[object, ...]) -> None:
+    rows = TestRows("classification", truth, {"sex": SEX})
+    same, _ = of('calibration_gap["sex"] <= 1', Predictions(LABELS, ANSWERS.scores, classes), rows)
+    assert same == pytest.approx(of('calibration_gap["sex"] <= 1')[0])
+
+
+def test_a_class_without_a_chance() -> None:
+    rows = TestRows("classification", np.where(TRUTH == 1, 2, 0), {"sex": SEX})
+    answers = Predictions(LABELS * 2, ANSWERS.scores, (0, 1))
+    value, why = of('calibration_gap(pos_label=2)["sex"] <= 1', answers, rows)
+    assert value is None
+    assert why == "the model gives no chance of the class 2"
+
+
+def test_what_makes_no_groups() -> None:
+    lists = np.empty(N, dtype=object)
+    lists[:] = [[1, 2]] * N
+    rows = TestRows("classification", TRUTH, {"sex": SEX}, {"tags": lists, "id": np.arange(N)})
+    value, why = of('demographic_parity_difference["tags"] <= 1', rows=rows)
+    assert (value, why) == (None, "tags holds lists or the like, which make no groups")
+    assert of('demographic_parity_difference["sex", "id"] <= 1', rows=rows)[1].startswith(
+        "sex and id has 2000 values"
+    )
+    found = measure(parse("accuracy.worst_found_slice >= 0"), rows, Subject(ANSWERS))
+    assert found.value is not None
+    assert "tags" not in found.reason
