@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +26,13 @@ def forecast_plan(name: str, rows: TestRows, predictions: Predictions, keywords:
         NotMeasurableError: when the model answers no quantiles that the figure needs.
     """
     truth, point = numbers_of(name, rows, predictions)
+    note = _checked(predictions)
+    return replace(_plan(name, truth, point, predictions, keywords), note=note)
+
+
+def _plan(
+    name: str, truth: Floats, point: Floats, predictions: Predictions, keywords: Mapping[str, Any]
+) -> Plan:
     if name == "mean_pinball_loss":
         alpha = float(keywords.get("alpha", 0.5))
         return mean_plan(pinball(truth, _quantile_or_point(predictions, point, alpha), alpha))
@@ -39,6 +47,23 @@ def forecast_plan(name: str, rows: TestRows, predictions: Predictions, keywords:
         return mean_plan(width)
     outside = np.maximum(low - truth, 0) + np.maximum(truth - high, 0)
     return mean_plan(width + 2 / (1 - level) * outside)
+
+
+def _checked(predictions: Predictions) -> str:
+    """Refuse quantiles that are no numbers, and say where they cross.
+
+    Raises:
+        NotMeasurableError: when one isn't a finite number.
+    """
+    forecast = predictions.forecast
+    if forecast is None or not forecast.levels:
+        return ""
+    unknown = int((~np.isfinite(forecast.quantiles)).any(axis=1).sum())
+    if unknown:
+        raise NotMeasurableError(f"the quantiles of {unknown:,} rows are not finite numbers")
+    rising = forecast.quantiles[:, np.argsort(forecast.levels)]
+    crossed = int((np.diff(rising, axis=1) < 0).any(axis=1).sum())
+    return f"quantiles cross in {crossed:,} rows" if crossed else ""
 
 
 def _crps(truth: Floats, predictions: Predictions) -> Floats:

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jupyter_mlops.errors import DataError, GateError
-from jupyter_mlops.evaluation.catalogue import CATALOGUE
+from jupyter_mlops.evaluation.catalogue import CATALOGUE, WORST_FOUND_SLICE, WORST_SLICE
+from jupyter_mlops.evaluation.conditions import metrics_of
 from jupyter_mlops.evaluation.plan import Floats, Plan, mean_plan
 from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from jupyter_mlops.evaluation.conditions import Condition
+    from jupyter_mlops.evaluation.conditions import Condition, Metric
     from jupyter_mlops.stats.bootstrap import Statistic
 
 # Our words, scikit-learn's older ones, and those of its metrics that don't know which side is the truth.
@@ -86,24 +87,37 @@ def check_conditions(conditions: tuple[Condition, ...], own: OwnMetrics) -> None
         GateError: naming the condition.
     """
     for condition in conditions:
-        metric = condition.metric
-        for one in (metric, *(each for each, _ in condition.threshold.champion)):
-            if one.name not in own.functions:
-                if one.name not in CATALOGUE and one.keywords:
-                    raise GateError(
-                        f"condition {condition.text!r}: {one.name} is a number that was logged; it takes no keyword",
-                        hint=f"write {one.name}",
-                    )
+        for metric in metrics_of(condition):
+            if metric.name in CATALOGUE:
                 continue
-            parameters = _parameters(one.name, own.functions[one.name])
-            free = any(parameter.kind == parameter.VAR_KEYWORD for parameter in parameters.values())
-            known = sorted(set(parameters) - set(WORDS))
-            for keyword, _ in one.keywords:
-                if not free and keyword not in known:
-                    raise GateError(
-                        f"condition {condition.text!r}: {one.name} has no keyword {keyword!r}",
-                        hint=f"it has: {', '.join(known)}" if known else f"{one.name} takes none",
-                    )
+            try:
+                _check_own(metric, own.functions.get(metric.name))
+            except GateError as error:
+                message = f"condition {condition.text!r}: {error.message}"
+                raise GateError(message, hint=error.hint, **error.details) from None
+
+
+def _check_own(metric: Metric, function: Callable[..., Any] | None) -> None:
+    name = metric.name
+    if function is None:
+        if metric.keywords or metric.part:
+            raise GateError(
+                f"{name} is a number that was logged; it takes no keyword and has no parts",
+                hint=f"write {name}",
+            )
+        return
+    if metric.part not in ("", WORST_SLICE, WORST_FOUND_SLICE):
+        raise GateError(f"{name} has no {metric.part!r}", hint=f"write {name}, or {name}.{WORST_SLICE}")
+    parameters = _parameters(name, function)
+    if any(parameter.kind == parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return
+    known = sorted(set(parameters) - set(WORDS))
+    for keyword, _ in metric.keywords:
+        if keyword not in known:
+            raise GateError(
+                f"{name} has no keyword {keyword!r}",
+                hint=f"it has: {', '.join(known)}" if known else f"{name} takes none",
+            )
 
 
 def wants_scores(own: OwnMetrics, asked: Iterable[str]) -> bool:

@@ -43,7 +43,7 @@ def ranking_plan(name: str, rows: TestRows, predictions: Predictions, keywords: 
         NotMeasurableError: when there is no such column of queries, or the target isn't a relevance.
     """
     query = keywords["query"]
-    relevance, scores = _relevance(name, rows), _scores(name, rows, predictions)
+    relevance, scores = _relevance(name, rows, predictions), _scores(name, rows, predictions)
     lists = _lists(relevance, scores, _queries(rows, query))
     figures, counts = _FIGURES[name](lists, keywords.get("k") or int(lists.size.max()))
     if not counts.any():
@@ -76,11 +76,16 @@ def _queries(rows: TestRows, name: str) -> Codes:
     return codes.astype(np.int64)
 
 
-def _relevance(name: str, rows: TestRows) -> Floats:
+def _relevance(name: str, rows: TestRows, predictions: Predictions) -> Floats:
+    """Return how relevant each row is; of two classes the second one is."""
     try:
         relevance = np.asarray(rows.truth, dtype=np.float64)
     except (TypeError, ValueError):
-        raise NotMeasurableError(f"{name} needs a relevance as target, and it holds text") from None
+        classes = predictions.classes
+        if len(classes) != _TWO:
+            raise NotMeasurableError(f"{name} needs a relevance as target, and it holds text") from None
+        second: Floats = (rows.truth == classes[1]).astype(np.float64)
+        return second
     if not np.isfinite(relevance).all() or relevance.min() < 0:
         raise NotMeasurableError(f"{name} needs a relevance of at least 0 as target")
     return relevance

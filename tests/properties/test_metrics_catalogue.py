@@ -422,6 +422,29 @@ def test_normal_forecasts(truth: float, std: float) -> None:
     )
 
 
+def test_quantiles_that_cross_or_are_no_numbers() -> None:
+    rows, levels = TestRows("regression", np.arange(3.0)), (0.1, 0.5, 0.9)
+    crossed = np.array([[0, 1, 2], [2, 1, 3], [1, 1, 1.0]])
+    said = Predictions(crossed[:, 1], forecast=Forecast(crossed[:, 1], None, levels, crossed))
+    assert quality_plan("crps", rows, said).note == "quantiles cross in 1 rows"
+    crossed[0, 0] = np.nan
+    with pytest.raises(NotMeasurableError, match="the quantiles of 1 rows are not finite numbers"):
+        figure("crps", rows, said)
+
+
+def test_two_classes_are_ranked_by_the_chance_of_the_second() -> None:
+    truth, chance = np.array(["no", "yes", "no", "yes"]), np.array([0.1, 0.8, 0.9, 0.7])
+    said = Predictions(truth, np.column_stack([1 - chance, chance]), ("no", "yes"))
+    rows = TestRows("classification", truth, groups={"user": np.array(["a", "a", "b", "b"])})
+    assert figure("mean_reciprocal_rank", rows, said, query="user") == pytest.approx(0.75)
+    many = Predictions(truth, np.full((4, 3), 0.3), ("a", "b", "c"))
+    with pytest.raises(NotMeasurableError, match="needs a relevance as target, and it holds text"):
+        figure("ndcg", rows, many, query="user")
+    numbers = TestRows("classification", np.array([0, 1, 2, 0]), groups=rows.groups)
+    with pytest.raises(NotMeasurableError, match="needs one score a row; the model has 3 classes"):
+        figure("ndcg", numbers, many, query="user")
+
+
 def test_a_point_has_no_spread() -> None:
     rows, said = TestRows("regression", np.arange(3.0)), Predictions(np.ones(3))
     assert figure("mean_pinball_loss", rows, said) == pytest.approx(1 / 3)

@@ -175,8 +175,13 @@ def test_keywords_that_a_function_does_not_have(workspace: Path) -> None:
     logged(cost=cost, train_loss=0.3)
     with pytest.raises(GateError, match=r"cost has no keyword 'mised'; it has: missed"):
         judged("cost(mised=3) <= 1")
-    with pytest.raises(GateError, match="train_loss is a number that was logged; it takes no keyword"):
-        judged("train_loss(a=3) <= 1")
+    for asked in ("train_loss(a=3)", "train_loss.worst_slice"):
+        with pytest.raises(GateError, match="train_loss is a number that was logged; it takes no keyword"):
+            judged(f"{asked} <= 1")
+    with pytest.raises(
+        GateError, match=r"condition 'accuracy >= champion\.cost\.p95': cost has no 'p95'; write cost"
+    ):
+        judged("accuracy >= champion.cost.p95")
 
 
 def test_a_changed_function_is_not_called(workspace: Path) -> None:
