@@ -55,8 +55,8 @@ class _Seen:
     kinds: set[str] = field(default_factory=set)
     rows: int = 0
     present: int = 0
-    low: Any = None
-    high: Any = None
+    numbers: tuple[Any, Any] | None = None
+    dated: tuple[Any, Any] | None = None
     infinite: bool = False
     counts: dict[Any, int] | None = field(default_factory=dict)
     different: int = 0
@@ -111,7 +111,7 @@ class _Seen:
             )
             self.dates = self.dates and not wrong.any()
             if self.dates:
-                self._widen(found.min(), found.max())
+                self.dated = _wider(self.dated, found)
 
     def _range(self, values: Series, kind: ColumnType) -> None:
         if kind == "number":
@@ -124,11 +124,16 @@ class _Seen:
             self.different = max(self.different, values.nunique())
         if kind != "date":
             self.quantiles = self.quantiles.merge(Quantiles.of(values.to_numpy(dtype=np.float64)))
-        self._widen(values.min(), values.max())
+        if kind == "date":
+            self.dated = _wider(self.dated, values)
+        else:
+            self.numbers = _wider(self.numbers, values)
 
-    def _widen(self, low: Any, high: Any) -> None:
-        self.low = low if self.low is None else min(self.low, low)
-        self.high = high if self.high is None else max(self.high, high)
+
+def _wider(before: tuple[Any, Any] | None, values: Series) -> tuple[Any, Any]:
+    """Return the smallest and the largest value of what was seen before and of these."""
+    low, high = values.min(), values.max()
+    return (low, high) if before is None else (min(before[0], low), max(before[1], high))
 
 
 def infer(
@@ -258,19 +263,19 @@ def _form(seen: _Seen) -> dict[str, Any]:
 
 def _since(seen: _Seen) -> dict[str, Any]:
     """Dates go on: only how far back they reach is told."""
-    if seen.low is None:
+    if seen.dated is None:
         return {}
-    low = pd.Timestamp(seen.low)
+    low, high = map(pd.Timestamp, seen.dated)
     try:
-        return {"min": str((low - (pd.Timestamp(seen.high) - low)).date())}
+        return {"min": str((low - (high - low)).date())}
     except (ValueError, OverflowError):
         return {}
 
 
 def _between(seen: _Seen, kind: ColumnType, *, unique: bool) -> dict[str, Any]:
-    if seen.low is None or max(abs(int(seen.low)), abs(int(seen.high))) > _EXACT:
+    if seen.numbers is None or max(abs(int(each)) for each in seen.numbers) > _EXACT:
         return {}
-    low, high = float(seen.low), float(seen.high)
+    low, high = map(float, seen.numbers)
     tail = min(max(_TAIL, _TAIL_VALUES / seen.present), _WIDEST_TAIL)
     at = np.array([5 * tail, tail, 1 - tail, 1 - 5 * tail])
     inner_low, outer_low, outer_high, inner_high = weighted_quantiles(*seen.quantiles.weighted(), at)

@@ -39,6 +39,9 @@ def untag(lines: list[str]) -> list[str]:
         tag = tags.parse_arguments(lines[0].removeprefix(CELL_MAGIC))
     except MlopsError:
         return lines
+    if tag.kind == "expect" and not "".join(lines[1:]).strip():
+        # An empty cell is to be filled, and IPython would refuse it.
+        return [f"{lines[0].rstrip()}\n", "#\n"]
     if tag.kind in tags.ABOUT:
         return lines
     return tags.untagged("".join(lines)).splitlines(keepends=True)

@@ -81,7 +81,7 @@ def test_what_rows_break(values: Any, body: str, failing: list[int], words: str,
         (["a", None], "text"),
         (pd.Categorical(["a", "b"]), "text"),
         ([dt.date(2020, 1, 1), None], "date"),
-        (pd.to_datetime(["2020-01-01", None], utc=True), "date"),
+        (pd.to_datetime(pd.Series(["2020-01-01", None]), utc=True), "date"),
         (["2020-01-01", "2020-01-01T10:00:00+02:00"], "date"),
     ],
 )
