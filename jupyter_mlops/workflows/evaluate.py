@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from jupyter_mlops.errors import NotFoundError
 from jupyter_mlops.evaluation import names
@@ -20,6 +20,7 @@ from jupyter_mlops.workflows.acting import acting
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from jupyter_mlops.evaluation.gates import Measurement
     from jupyter_mlops.evaluation.measure import Subject
     from jupyter_mlops.evaluation.rows import TestRows
     from jupyter_mlops.records.pipeline import Gate
@@ -34,12 +35,22 @@ def evaluate_gate(
     run_id: str = "",
     *,
     afresh: bool = True,
+    on_step: Callable[[str], None] | None = None,
     clock: Callable[[], str] = stamp.now,
 ) -> Evaluation:
     """Judge a model version (default: the newest) by a gate, and record the evaluation.
 
     Unless ``afresh``, a version that these conditions have judged before, against the same champion, isn't judged
     again: that evaluation is returned.
+
+    Args:
+        settings: the project.
+        gate: the gate.
+        version: the version's number.
+        run_id: the run that asks.
+        afresh: whether it is judged once more where it was judged before.
+        on_step: is told of each condition before it is measured.
+        clock: tells the time.
 
     Raises:
         GateError: when a condition can't be understood or names a metric that doesn't exist.
@@ -57,7 +68,8 @@ def evaluate_gate(
     if before is not None:
         return before
     with acting(settings, "model.evaluate", str(model.ref), run=run_id) as act:
-        evaluation = _evaluate(store, model, champion, conditions, run_id=run_id, at=clock())
+        found = _measured(store, model, champion, conditions, on_step or (lambda _line: None))
+        evaluation = _judged(store, conditions, found, model, champion, run_id=run_id, at=clock())
         store.ledger.append(evaluation)
         act.note(passed=evaluation.passed)
     explain.request(settings, model)
@@ -69,7 +81,9 @@ def _judged_before(
 ) -> Evaluation | None:
     asked = [(condition.text, condition.optional) for condition in conditions]
     for found in store.ledger.find("evaluation", f"{model.name}.{model.version}"):
-        if not isinstance(found, Evaluation) or any(c.status == "not evaluated" for c in found.conditions):
+        if not isinstance(found, Evaluation) or any(
+            result.status == "not evaluated" and not result.optional for result in found.conditions
+        ):
             continue
         same = found.champion == (champion.version if champion else None)
         same = same and found.rule == store.settings.gate_rule
@@ -78,24 +92,29 @@ def _judged_before(
     return None
 
 
-def _evaluate(
+class _Measured(NamedTuple):
+    """Hold what was measured for each condition, of what, on which rows."""
+
+    rows: TestRows | None
+    own: Subject
+    measurements: list[Measurement]
+
+
+def _measured(
     store: Store,
     model: ModelVersion,
     champion: ModelVersion | None,
     conditions: tuple[Condition, ...],
-    *,
-    run_id: str,
-    at: str,
-) -> Evaluation:
-    from jupyter_mlops.evaluation import kernels
+    on_step: Callable[[str], None],
+) -> _Measured:
     from jupyter_mlops.evaluation.measure import measure
     from jupyter_mlops.evaluation.own_metrics import check_conditions
     from jupyter_mlops.workflows import subjects
-    from jupyter_mlops.workflows.system import SystemProbe
 
     metrics = [metric for condition in conditions for metric in metrics_of(condition)]
     asked = frozenset(metric.name for metric in metrics)
     batches = tuple(m.keyword("batch") for m in metrics if m.name in names.GPU and m.keyword("batch"))
+    on_step(f"{model.name}/{model.version} answers its test rows")
     bundle = store.bundles.load(model.bundle)
     of_rows = asked & {*names.KNOWN, *bundle.manifest.own_metrics}
     frame = subjects.test_frame(store, model.test) if model.test and of_rows else None
@@ -110,9 +129,29 @@ def _evaluate(
         if champion is not None:
             same = champion.version == model.version
             theirs = own if same else subjects.of_champion(bench, champion)
-        measured = [measure(condition, rows, own, theirs) for condition in conditions]
-    results = judge_all(conditions, measured, store.settings.gate_rule)
-    figures, slices, notes = _breakdown(rows, own)
+        measurements = []
+        for place, condition in enumerate(conditions, 1):
+            on_step(f"{condition.text} ({place} of {len(conditions)})")
+            measurements.append(measure(condition, rows, own, theirs))
+    return _Measured(rows, own, measurements)
+
+
+def _judged(
+    store: Store,
+    conditions: tuple[Condition, ...],
+    found: _Measured,
+    model: ModelVersion,
+    champion: ModelVersion | None,
+    *,
+    run_id: str,
+    at: str,
+) -> Evaluation:
+    from jupyter_mlops.evaluation import kernels
+    from jupyter_mlops.workflows.system import SystemProbe
+
+    rows, system = found.rows, found.own.system
+    results = judge_all(conditions, found.measurements, store.settings.gate_rule)
+    figures, slices, notes = _breakdown(rows, found.own)
     return Evaluation(
         model=model.name,
         version=model.version,
@@ -126,7 +165,7 @@ def _evaluate(
         figures=figures,
         slices=slices,
         notes=notes,
-        accelerator=own.system.accelerator if isinstance(own.system, SystemProbe) else None,
+        accelerator=system.accelerator if isinstance(system, SystemProbe) else None,
         parents=_parents(model, champion),
         created_at=at,
         author=stamp.author(),

@@ -157,6 +157,22 @@ def test_what_could_not_be_evaluated_is_tried_again(workspace: Path, fitted: Log
     assert evaluate_gate(where, gate("accuracy >= 0.5"), afresh=False).created_at != one.created_at
 
 
+def test_what_may_stay_unevaluated_is_not_tried_again_by_each_run(
+    workspace: Path, fitted: LogisticRegression
+) -> None:
+    put(fitted)
+    lines = ("accuracy >= 0.5", "gpu_power_w <= 300 optional")
+    one = evaluate_gate(configuration.load(), gate(*lines), afresh=False)
+    assert evaluate_gate(configuration.load(), gate(*lines), afresh=False) == one
+
+
+def test_each_step_is_told(workspace: Path, fitted: LogisticRegression) -> None:
+    put(fitted)
+    told: list[str] = []
+    evaluate_gate(configuration.load(), gate("accuracy >= 0.5", "f1 >= 0.5"), on_step=told.append)
+    assert told == ["churn/1 answers its test rows", "accuracy >= 0.5 (1 of 2)", "f1 >= 0.5 (2 of 2)"]
+
+
 def test_the_champion_itself_passes(workspace: Path, fitted: LogisticRegression) -> None:
     put(fitted)
     champion_is(1)
