@@ -71,7 +71,8 @@ reference = reference[[f"n{i}" for i in range(40)]]
 bins = binned.bins_of(reference.sample(100_000, random_state=0))
 kept = binned.profile(reference, bins)
 def work():
-    compare_profiles(kept, binned.profile(first, bins))
+    compare_profiles(kept, binned.profile(first, bins, compiled=True))
+work()
 """
 EVIDENTLY = """
 from evidently import Dataset, DataDefinition, Report
@@ -85,7 +86,7 @@ old, new = (Dataset.from_pandas(frame, data_definition=definition) for frame in 
 def work():
     Report([DataDriftPreset()]).run(new, old)
 """
-AROUND = """
+AROUND = r"""
 import json, os, re, sys, time, warnings
 from pathlib import Path
 warnings.simplefilter("ignore")

@@ -124,21 +124,29 @@ def empty(bins: dict[str, ColumnBins]) -> Profile:
     return Profile(columns={name: _nothing(each) for name, each in bins.items()})
 
 
-def profile(part: pd.DataFrame, bins: dict[str, ColumnBins]) -> Profile:
-    """Count rows; a column that the reference has and these rows don't stays at no rows."""
+def profile(part: pd.DataFrame, bins: dict[str, ColumnBins], *, compiled: bool = False) -> Profile:
+    """Count rows; a column that the reference has and these rows don't stays at no rows.
+
+    Args:
+        part: the rows.
+        bins: the reference's.
+        compiled: for parts of so many values in all that loading compiled code pays.
+    """
     names = {str(name): place for place, name in enumerate(part.columns)}
     columns = {
-        name: _counted(part.iloc[:, names[name]], each) if name in names else _nothing(each)
+        name: _counted(part.iloc[:, names[name]], each, compiled=compiled)
+        if name in names
+        else _nothing(each)
         for name, each in bins.items()
     }
     return Profile(rows=len(part), columns=columns)
 
 
-def total(parts: Iterable[pd.DataFrame], bins: dict[str, ColumnBins]) -> Profile:
+def total(parts: Iterable[pd.DataFrame], bins: dict[str, ColumnBins], *, compiled: bool = False) -> Profile:
     """Count all parts of a sample, one after the other."""
     whole = empty(bins)
     for part in parts:
-        whole = whole.merge(profile(part, bins))
+        whole = whole.merge(profile(part, bins, compiled=compiled))
     return whole
 
 
@@ -199,7 +207,7 @@ def _nothing(bins: ColumnBins) -> ColumnProfile:
     return ColumnProfile(bins=bins, counts=(0,) * places, sums=sums)
 
 
-def _counted(values: Series, bins: ColumnBins) -> ColumnProfile:
+def _counted(values: Series, bins: ColumnBins, *, compiled: bool) -> ColumnProfile:
     if bins.kind in (OTHER, EMBEDDING):
         missing = int(values.isna().sum())
         return ColumnProfile(bins=bins, rows=len(values), missing=missing, counts=(0,), sums=(0.0,))
@@ -207,7 +215,7 @@ def _counted(values: Series, bins: ColumnBins) -> ColumnProfile:
         return _named(values, bins)
     missing = int(values.isna().sum())
     numbers, strange = _numbers(values, bins.kind)
-    found = binning.count(numbers, np.array(bins.cuts))
+    found = binning.count(numbers, np.array(bins.cuts), compiled=compiled)
     return ColumnProfile(
         bins=bins,
         rows=len(values),

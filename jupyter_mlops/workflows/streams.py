@@ -77,7 +77,7 @@ def _reference(
     sample: Sample, current: Sample, columns: Sequence[str] | None, how: How, rows: list[pd.DataFrame]
 ) -> Profile:
     from jupyter_mlops.monitoring import binned
-    from jupyter_mlops.workflows.watch import chosen
+    from jupyter_mlops.workflows.watch import LARGE_BYTES, chosen
 
     drawn = binned.Drawn(binned.SAMPLED)
     for part in _parts(sample, how):
@@ -91,7 +91,7 @@ def _reference(
         columns = [name for name in frame.columns if name not in sample.outcomes.values()]
     bins = binned.bins_of(frame if columns is None else frame[_there(list(columns), frame, sample.name)])
     rows.append(frame)
-    return binned.total(_parts(sample, how), bins)
+    return binned.total(_parts(sample, how), bins, compiled=sample.size_bytes > LARGE_BYTES)
 
 
 def _counted(
@@ -99,13 +99,14 @@ def _counted(
 ) -> tuple[Profile, tuple[str, ...]]:
     from jupyter_mlops.monitoring import binned
     from jupyter_mlops.stats.multivariate import MOST_ROWS
+    from jupyter_mlops.workflows.watch import LARGE_BYTES
 
     drawn = binned.Drawn(MOST_ROWS, seed=1)
-    whole, names = binned.empty(bins), dict[str, None]()
+    whole, names, compiled = binned.empty(bins), dict[str, None](), sample.size_bytes > LARGE_BYTES
     for part in _parts(sample, how):
         names |= dict.fromkeys(part.columns)
         drawn.add(part)
-        whole = whole.merge(binned.profile(part, bins))
+        whole = whole.merge(binned.profile(part, bins, compiled=compiled))
     if not whole.rows:
         raise DataError(f"{sample.name} has no rows", hint="there is nothing to compare")
     if not any(name in bins for name in names):

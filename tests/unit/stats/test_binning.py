@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from jupyter_mlops.stats import binning, two_sample
+from jupyter_mlops.stats import binning, compiled_binning, two_sample
 
 numbers = st.lists(
     st.one_of(
@@ -93,3 +93,31 @@ def test_nothing_to_count() -> None:
     assert binning.wasserstein(binning.count([], at), binning.count([1.0], at)) is None
     assert binning.spread(binning.count([], at)) == 0
     assert binning.ks(np.array([2]), np.array([3]), at) == (0, 1)
+
+
+def test_compiled_code_counts_the_same() -> None:
+    random = np.random.default_rng(0)
+    shapes = [
+        random.normal(size=20_000),
+        random.lognormal(0, 3, 20_000),
+        -random.lognormal(0, 3, 20_000),
+        np.where(random.random(20_000) < 0.4, random.gamma(2, 1, 20_000), 0.0),
+        np.round(random.normal(50, 10, 20_000)),
+        random.standard_cauchy(20_000),
+        random.normal(1e9, 1e-3, 20_000),
+        random.normal(size=20_000) * 1e300,
+        np.array([1.0, 1.0, 2.0]),
+        np.array([5e-324, 0.0]),
+    ]
+    counted = 0
+    for values in shapes:
+        at = binning.cuts(np.sort(values))
+        odd = np.array([np.nan, np.nan, -1e300, 1e300, 5e-324, -0.0, *at[:5], *np.nextafter(at[:5], -np.inf)])
+        for others in (values[::2], odd, np.zeros(0), np.concatenate([odd, [np.inf, -np.inf]])):
+            plain, found = binning.count(others, at), binning.count(others, at, compiled=True)
+            assert found.counts.tolist() == plain.counts.tolist()
+            assert found.missing == plain.missing
+            size = np.abs(others[np.isfinite(others)]).sum() if len(others) else 0.0
+            assert np.allclose(found.sums, plain.sums, rtol=1e-12, atol=min(size * 1e-12, 1e300))
+        counted += compiled_binning.cells(at) is not None
+    assert counted >= 4
