@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from IPython.core.error import UsageError
+from IPython.core.getipython import get_ipython
 from IPython.display import SVG, Markdown, display
 
 from jupyter_mlops.errors import MlopsError
@@ -93,9 +95,22 @@ def _gate(model: str, conditions: tuple[str, ...]) -> None:
     from jupyter_mlops.workflows.evaluate import evaluate_gate
 
     gate = Gate(model=model, conditions=conditions, cell=-1)
-    judged = evaluate_gate(settings.load(), gate)
+    tell, show = _progress(f"gate {model}: ")
+    judged = evaluate_gate(settings.load(), gate, on_step=tell)
     # The text is for a terminal, and for a page that shows no HTML of a notebook it doesn't trust.
-    display({"text/html": picture.html(judged), "text/plain": picture.text(judged)}, raw=True)
+    show({"text/html": picture.html(judged), "text/plain": picture.text(judged)})
+
+
+def _progress(what: str) -> tuple[Callable[[str], None] | None, Callable[[dict[str, str]], None]]:
+    """Return what shows a step in the place where the result will be, and what shows the result."""
+    if not hasattr(get_ipython(), "kernel"):
+        # A terminal can't take back what it has shown.
+        return None, lambda result: display(result, raw=True)
+    place = display({"text/plain": f"{what}…"}, raw=True, display_id=True)
+    return (
+        lambda step: place.update({"text/plain": f"{what}{step}"}, raw=True),
+        lambda result: place.update(result, raw=True),
+    )
 
 
 def _command(arguments: list[str]) -> None:

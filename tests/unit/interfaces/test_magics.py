@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -88,6 +89,32 @@ def test_a_gate_without_a_model_is_explained(shell: Any, capsys: pytest.CaptureF
     said = capsys.readouterr().err
     assert "churn" in said
     assert "Traceback" not in said
+
+
+def test_progress_and_result_share_one_place_in_a_notebook(monkeypatch: pytest.MonkeyPatch):
+    from jupyter_mlops.interfaces import magics
+
+    shown: list[Any] = []
+
+    class Place:
+        def update(self, data: Any, *, raw: bool) -> None:
+            shown[-1] = data
+
+    def display(data: Any, **_: Any) -> Place:
+        shown.append(data)
+        return Place()
+
+    monkeypatch.setattr(magics, "display", display)
+    tell, show = magics._progress("gate churn: ")
+    assert (tell, shown) == (None, [])
+    show({"text/plain": "passed"})
+    monkeypatch.setattr(magics, "get_ipython", lambda: SimpleNamespace(kernel=None))
+    tell, show = magics._progress("gate churn: ")
+    assert tell is not None
+    tell("accuracy >= 0.8 (1 of 2)")
+    assert shown[1:] == [{"text/plain": "gate churn: accuracy >= 0.8 (1 of 2)"}]
+    show({"text/plain": "failed"})
+    assert shown == [{"text/plain": "passed"}, {"text/plain": "failed"}]
 
 
 def test_a_card_is_shown_as_markdown_and_never_run(shell: Any, monkeypatch: pytest.MonkeyPatch):
