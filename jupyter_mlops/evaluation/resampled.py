@@ -29,6 +29,8 @@ BUDGET_OF_MATRICES = 200_000_000
 # Where few rows carry all the variation (two mistakes in a thousand rows), a resample may lack them all: it varies by
 # nothing then, and would lie infinitely far away. No resample's error counts as less than this share of the figure's.
 _LEAST_ERROR = 0.25
+# Of a figure: less than that is no standard error.
+_ROUNDING = 1e-11
 
 
 class Term(NamedTuple):
@@ -61,8 +63,8 @@ class Resampling:
         scales = np.sqrt(counts @ summands**2)
         moved = summands @ gradients(finish, (counts @ summands)[np.newaxis, :], scales)[0]
         error = float(np.sqrt(counts @ moved**2))
-        if not error > 0:
-            return Certain(value) if error == 0 else None
+        if not error > _ROUNDING * abs(value):
+            return Certain(value) if np.isfinite(error) else None
         resamples = self._affordable(len(counts), BUDGET)
         kernels = _kernels(counts, resamples)
         totals = kernels.sums(self.seed, resamples, summands)

@@ -17,7 +17,7 @@ _STEP = 1e-3
 
 
 def gradients(finish: Callable[[Floats], Floats], totals: Floats, scales: Floats) -> Floats:
-    """Differentiate the figures ``finish(totals)`` by each sum (resamples x k), by central differences.
+    """Differentiate the figures ``finish(totals)`` by each sum (resamples x k), by differences of fourth order.
 
     Args:
         finish: maps sums (resamples x k) to figures (resamples).
@@ -28,5 +28,7 @@ def gradients(finish: Callable[[Floats], Floats], totals: Floats, scales: Floats
     for column in np.flatnonzero(scales > 0):
         step = np.zeros(totals.shape[1])
         step[column] = _STEP * scales[column]
-        slopes[:, column] = (finish(totals + step) - finish(totals - step)) / (2 * step[column])
+        near = finish(totals + step) - finish(totals - step)
+        far = finish(totals + 2 * step) - finish(totals - 2 * step)
+        slopes[:, column] = (8 * near - far) / (12 * step[column])
     return slopes
