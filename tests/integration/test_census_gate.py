@@ -84,6 +84,9 @@ def test_a_gate_by_sex_and_race_and_against_the_champion(workspace: Path, people
         conditions=(
             "accuracy.worst_slice >= 0.6",
             "accuracy.worst_found_slice >= 0.5",
+            "accuracy(noise=0.1) >= 0.7",
+            "accuracy(missing=0.1) >= 0.7",
+            'calibration_gap["SEX"] <= 0.05',
             *(
                 f'{name}["{by}"] {">= 0.5" if "ratio" in name else "<= 0.3"}'
                 for name in CRITERIA
@@ -115,6 +118,9 @@ def test_a_gate_by_sex_and_race_and_against_the_champion(workspace: Path, people
         "left out, fewer than 30 rows: RAC1P=5 (20 rows), RAC1P=7 (11 rows)"
     )
     assert found["accuracy.worst_found_slice"].reason.startswith("found: ")
+    assert found["accuracy(noise=0.1)"].reason.startswith(
+        "noise of 0.1 standard deviations, 5 rounds; without it"
+    )
     searched = [part for part in first.slices if part.found]
     assert searched
     assert all(part.figures[0].value < accuracy_score(later["employed"], answers) for part in searched)
