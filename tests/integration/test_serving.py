@@ -34,6 +34,7 @@ ROOT = Path(__file__).parents[2]
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - what the guard is tested with
 SECRET = "s3cret"  # noqa: S105 - made up
 INFER = "/v2/models/churn/infer"
+FEEDBACK = "/v2/models/churn/feedback"
 
 
 def people(rows: int) -> pd.DataFrame:
@@ -252,6 +253,42 @@ def test_sigterm_while_busy_loses_no_acknowledged_prediction(bundle: Path, tmp_p
         assert log.find(name).prediction_id == name
     # What was taken on was answered too: nothing is in the log that no client has heard of.
     assert log.count() == len(acknowledged)
+    log.close()
+
+
+def test_labels_that_were_taken_outlive_a_kill_and_count_for_every_version(
+    bundle: Path, tmp_path: Path
+) -> None:
+    """Told by several clients while others ask; the process is killed outright, another one serves on the same log."""
+    path, rows = tmp_path / "predictions.db", people(1).to_dict("list")
+    process = start(bundle, path, "--port", "0")
+    assert process.stdout is not None
+    address = process.stdout.readline().split()[-1]
+    taken: dict[str, int] = {}
+
+    def ask_and_tell(client_number: int) -> None:
+        with httpx.Client(base_url=address) as client:
+            for number in range(15):
+                answer = client.post("/invocations", json={"inputs": rows})
+                name = answer.headers["x-prediction-id"]
+                told = {"id": name, "label": client_number * 100 + number}
+                if client.post(FEEDBACK, json=told).json()["new"] == 1:
+                    taken[name] = told["label"]
+
+    clients = [threading.Thread(target=ask_and_tell, args=(number,)) for number in range(4)]
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join()
+    process.kill()
+    process.communicate(timeout=30)
+    assert len(taken) == 60
+    with serving(bundle, path) as (again, _):
+        name = next(iter(taken))
+        assert httpx.post(f"{again}{FEEDBACK}", json={"id": name, "label": taken[name]}).json()["new"] == 0
+        assert httpx.post(f"{again}{FEEDBACK}", json={"id": "nobody", "label": 1}).status_code == 404
+    log = PredictionLog(path)
+    assert log.labels([*taken]) == {(name, 0): label for name, label in taken.items()}
     log.close()
 
 
