@@ -271,9 +271,9 @@ def test_labels_that_were_taken_outlive_a_kill_and_count_for_every_version(
             for number in range(15):
                 answer = client.post("/invocations", json={"inputs": rows})
                 name = answer.headers["x-prediction-id"]
-                told = {"id": name, "label": client_number * 100 + number}
-                if client.post(FEEDBACK, json=told).json()["new"] == 1:
-                    taken[name] = told["label"]
+                label = client_number * 100 + number
+                if client.post(FEEDBACK, json={"id": name, "label": label}).json()["new"] == 1:
+                    taken[name] = label
 
     clients = [threading.Thread(target=ask_and_tell, args=(number,)) for number in range(4)]
     for client in clients:
