@@ -62,7 +62,7 @@ def rates_plan(metric: Metric, rows: TestRows, predictions: Predictions) -> Plan
         Sums(lambda columns: _indicator(columns, count), finish),
         "; ".join(filter(None, notes)),
     )
-    return replace(plan, interval=lambda level: fairness.interval(metric.name, outcomes, use, level))
+    return replace(plan, interval=fairness.contrasts(metric.name, outcomes, use).interval)
 
 
 def positives(metric: Metric, rows: TestRows, predictions: Predictions) -> tuple[Floats, Floats, int, Array]:

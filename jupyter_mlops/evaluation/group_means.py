@@ -49,7 +49,7 @@ def means_plan(metric: Metric, rows: TestRows, predictions: Predictions) -> Plan
         Sums(lambda columns: _expanded(columns, use.size), lambda totals: _largest(totals, use)),
         "; ".join(filter(None, notes)),
     )
-    return replace(plan, interval=lambda level: _interval(values[inside], cells[inside], use, level))
+    return replace(plan, interval=_contrasts(values[inside], cells[inside], use).interval)
 
 
 def _expanded(columns: tuple[Floats, ...], cells: int) -> Floats:
@@ -70,7 +70,7 @@ def _largest(totals: Floats, use: Flags) -> Floats:
     return largest
 
 
-def _interval(values: Floats, cells: Codes, use: Flags, level: float) -> tuple[float, float] | None:
+def _contrasts(values: Floats, cells: Codes, use: Flags) -> Extreme:
     counts = np.bincount(cells, minlength=use.size).astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         means = np.bincount(cells, values, minlength=use.size) / counts
@@ -81,7 +81,7 @@ def _interval(values: Floats, cells: Codes, use: Flags, level: float) -> tuple[f
         own = slice(stratum * use.shape[1], (stratum + 1) * use.shape[1])
         if chosen.sum() > 1:
             extremes.add_means(means[own][chosen], errors[own][chosen], counts[own][chosen])
-    return extremes.interval(level)
+    return extremes
 
 
 def _miscalibration(metric: Metric, rows: TestRows, predictions: Predictions) -> tuple[Floats, Codes]:

@@ -1,14 +1,15 @@
-"""Intervals of the worst of several: the largest gap between groups, the smallest ratio, the worst slice.
+"""Intervals of the largest gap between groups, and of the smallest ratio.
 
 Resampling a maximum misleads. Its draws lie above it, and those of a gap never reach 0, so that a perfectly fair model
-would never be covered. Here each contrast (a slice, or a pair of groups) has an interval of its own, and all contrasts that
-may be the extreme one hold jointly: with one clear worst that is its own interval, with many alike it is as wide as
-choosing among them asks for.
+would never be covered. Here each contrast (a pair of groups) has an interval of its own, and all contrasts that may be the
+extreme one hold jointly: with one clear worst that is its own interval, with many alike it is as wide as choosing among
+them asks for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -24,10 +25,13 @@ _APART = 1.5
 _DRAWS = 10_000
 # Of the draws' memory: with more contrasts than that they are fewer.
 _MOST_DRAWN = 10_000_000
+_FEWEST_DRAWS = 1_000
+# A quantile is that of the draws where so many lie beyond it.
+_SEEN = 20
 
 
 class _Family(NamedTuple):
-    """Hold contrasts (of ``first`` against ``second``, or by itself), their limits, and how they hang together."""
+    """Hold contrasts of ``first`` against ``second``, their limits, and how they hang together."""
 
     limits: Limits
     first: Codes
@@ -40,10 +44,9 @@ class _Family(NamedTuple):
 class Extreme:
     """Collect contrasts, and give the interval of the largest (of ratios: of the smallest)."""
 
-    def __init__(self, *, ratio: bool = False, lowest: bool = False) -> None:
-        """Start without contrasts; ``ratio`` for ratios of pairs, ``lowest`` for the lowest of figures."""
+    def __init__(self, *, ratio: bool = False) -> None:
+        """Start without contrasts, of differences or of ratios."""
         self._ratio = ratio
-        self._lowest = ratio or lowest
         self._families: list[_Family] = []
 
     def add_shares(self, hits: Floats, base: Floats) -> None:
@@ -54,30 +57,17 @@ class Extreme:
         """Add all pairs of groups' means with their standard errors, over that many rows each."""
         self._add_pairs(means, lambda z: student(means, errors, rows, z))
 
-    def add_figures(self, limits: Limits, figures: int) -> None:
-        """Add figures that are compared as they are; ``limits`` gives their ends at so many standard deviations."""
-        alone = np.arange(figures)
-        self._families.append(_Family(limits, alone, alone, (np.ones(figures), np.zeros(figures)), figures))
-
     def interval(self, level: float) -> tuple[float, float] | None:
         """Return the interval of the extreme contrast; None where no contrast has limits."""
-        if not self._families:
-            return None
-        low, high = self._limits(_APART)
-        candidates = np.isfinite(low) & np.isfinite(high)
+        candidates, furthest = self._candidates
         if not candidates.any():
             return None
-        if self._lowest:
-            candidates &= low <= high[candidates].min()
-        else:
-            candidates &= high >= low[candidates].max()
-        low, high = self._limits(self._critical(candidates, level))
-        ends = (low[candidates], high[candidates])
-        return (
-            (float(ends[0].min()), float(ends[1].min()))
-            if self._lowest
-            else (float(ends[0].max()), float(ends[1].max()))
+        low, high = (
+            ends[candidates] for ends in self._limits(_critical(furthest, int(candidates.sum()), level))
         )
+        if self._ratio:
+            return float(low.min()), float(high.min())
+        return float(low.max()), float(high.max())
 
     def _add_pairs(self, centres: Floats, limits: Limits) -> None:
         first, second = np.triu_indices(len(centres), 1)
@@ -101,17 +91,26 @@ class Extreme:
         ends = [family.limits(z) for family in self._families]
         return np.concatenate([low for low, _ in ends]), np.concatenate([high for _, high in ends])
 
-    def _critical(self, candidates: NDArray[np.bool_], level: float) -> float:
-        """Return how many standard deviations all candidates keep within at a time, with probability ``level``."""
-        if candidates.sum() == 1:
-            return float(special.ndtri((1 + level) / 2))
+    @cached_property
+    def _candidates(self) -> tuple[NDArray[np.bool_], Floats]:
+        """Say which contrasts may be the extreme one, and draw how far the furthest of them strays."""
+        if not self._families:
+            return np.zeros(0, dtype=bool), np.zeros(0)
+        low, high = self._limits(_APART)
+        known = np.isfinite(low) & np.isfinite(high)
+        if not known.any():
+            return known, np.zeros(0)
+        near = low <= high[known].min() if self._ratio else high >= low[known].max()
+        return known & near, self._furthest(known & near)
+
+    def _furthest(self, candidates: NDArray[np.bool_]) -> Floats:
+        """Draw errors of all groups, and return the largest of any candidate in each draw, in standard deviations."""
         random = np.random.default_rng(0)
-        draws = int(max(500, min(_DRAWS, _MOST_DRAWN // candidates.sum())))
-        furthest, start = np.zeros(draws), 0
+        furthest, start = np.zeros(max(_FEWEST_DRAWS, min(_DRAWS, _MOST_DRAWN // int(candidates.sum())))), 0
         for family in self._families:
             chosen = np.flatnonzero(candidates[start : start + len(family.first)])
             start += len(family.first)
-            noise = random.standard_normal((draws, family.sources))
+            noise = random.standard_normal((len(furthest), family.sources))
             if not len(chosen):
                 continue
             errors = (
@@ -119,7 +118,16 @@ class Extreme:
                 + noise[:, family.second[chosen]] * family.loads[1][chosen]
             )
             np.maximum(furthest, np.abs(errors).max(axis=1), out=furthest)
-        return float(np.quantile(furthest, level))
+        return furthest
+
+
+def _critical(furthest: Floats, contrasts: int, level: float) -> float:
+    """Return how many standard deviations all contrasts keep within at a time, with probability ``level``."""
+    tail = 1 - level
+    # Beyond what the draws show, each contrast gets its part of the tail, which is a little too wide.
+    if contrasts == 1 or tail * len(furthest) < _SEEN:
+        return float(special.ndtri(1 - tail / (2 * contrasts)))
+    return float(np.quantile(furthest, level))
 
 
 def wilson(hits: Floats, base: Floats, z: float) -> tuple[Floats, Floats]:

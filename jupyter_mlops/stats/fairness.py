@@ -81,8 +81,8 @@ def figure(name: str, outcomes: Floats, use: dict[str, Flags] | None = None) -> 
     return worst
 
 
-def interval(name: str, outcomes: Floats, use: dict[str, Flags], level: float) -> tuple[float, float] | None:
-    """Return the interval of a fairness figure, from the groups' counts alone; None where it has no value.
+def contrasts(name: str, outcomes: Floats, use: dict[str, Flags]) -> Extreme:
+    """Compare all pairs of groups for a fairness figure, from their counts alone: what its interval comes from.
 
     The groups are apart, so a rate of each is a share with its Wilson interval, and two of them make the interval of
     their difference (Newcombe's hybrid of the scores) or ratio. The figure is the largest of several such differences:
@@ -93,7 +93,7 @@ def interval(name: str, outcomes: Floats, use: dict[str, Flags], level: float) -
         hits, base = (column[use[rate]] for column in counts(outcomes, rate))
         if len(base) > 1:
             extremes.add_shares(hits, base)
-    return extremes.interval(level)
+    return extremes
 
 
 def gap(rates: Floats) -> Floats:

@@ -104,6 +104,15 @@ def test_calibration_by_bins_is_the_largest_gap_in_any() -> None:
     assert binned == pytest.approx(max(gaps))
 
 
+def test_a_bin_with_one_group_is_left_out() -> None:
+    chance = np.where(SEX == "f", RANDOM.random(N), RANDOM.random(N) / 2)
+    answers = Predictions(LABELS, np.column_stack([1 - chance, chance]), (0, 1))
+    found = measure(parse('calibration_gap(n_bins=4)["sex"] <= 1'), ROWS, Subject(answers))
+    assert found.value is not None
+    assert found.ci is not None
+    assert found.reason == "1 of 8 groups in a bin left out, fewer than 10 rows"
+
+
 @pytest.mark.parametrize(
     "text, answers, rows, why",
     [

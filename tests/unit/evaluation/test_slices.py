@@ -160,3 +160,10 @@ def test_a_metric_of_ranks_is_searched_too() -> None:
     assert found.value is not None
     assert found.value < 0.65
     assert found.reason.startswith("found: age > 7")
+
+
+def test_a_metric_without_a_value_in_any_slice() -> None:
+    rows = TestRows("classification", np.zeros(N, dtype=int), {}, people(np.random.default_rng(0)))
+    answers = Predictions(rows.truth, np.column_stack([np.ones(N), np.zeros(N)]), (0, 1))
+    found = measure(parse("roc_auc.worst_found_slice >= 0.6"), rows, Subject(answers))
+    assert (found.value, found.reason) == (None, "no slice has a value of the metric")

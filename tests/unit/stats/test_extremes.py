@@ -55,3 +55,12 @@ def test_more_that_may_be_worst_is_wider() -> None:
         return found[1] - found[0]
 
     assert width(2) < width(4) < width(8)
+
+
+def test_it_goes_on_widening_where_the_draws_end() -> None:
+    extremes = Extreme()
+    extremes.add_shares(np.array([20.0, 25.0, 30.0, 60.0]), np.full(4, 100.0))
+    found = [extremes.interval(level) for level in (0.5, 0.9, 0.99, 0.998, 0.9999, 1 - 1e-9)]
+    lows, highs = zip(*(each for each in found if each), strict=True)
+    assert list(lows) == sorted(set(lows), reverse=True)
+    assert list(highs) == sorted(set(highs))
