@@ -35,7 +35,7 @@ def area(scores: Any, truth: Any = TRUTH, kind: Any = "roc_auc") -> Plan:
     return rank_plan((truth, scores), Ranks(kind, lambda columns: [(columns[0], columns[1])]))
 
 
-def right(place: int) -> np.ndarray:
+def right(place: int) -> Any:
     return ((SCORES[place] > 0.5) == TRUTH).astype(np.float64)
 
 
@@ -109,7 +109,7 @@ def test_a_model_against_itself_is_certain() -> None:
 
 
 def test_worst_figures_of_two_models_are_set_against_each_other() -> None:
-    group = RANDOM.integers(0, 3, 400)
+    group: Any = RANDOM.integers(0, 3, 400)
 
     def worst(place: int) -> Plan:
         return extreme_plan(
@@ -126,7 +126,7 @@ def test_worst_figures_of_two_models_are_set_against_each_other() -> None:
 
 
 def test_a_part_of_the_rows_is_measured_as_if_it_were_all() -> None:
-    inside = (RANDOM.random(400) < 0.5) * 1.0
+    inside: Any = (RANDOM.random(400) < 0.5) * 1.0
     here = inside > 0
     for whole, part in (
         (mean_plan(right(0)), mean_plan(right(0)[here])),
