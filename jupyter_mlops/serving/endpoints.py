@@ -96,9 +96,9 @@ class _Endpoints:
         encoding = request.headers.get("content-encoding", "").strip().lower()
         content = await body.read(request.receive, encoding)
         author = self._callers.user(token_of(request.scope["headers"])) if self._callers else ""
-        return JSONResponse(
-            await asyncio.to_thread(feedback.take, content, self._deployment.model, author, self._log)
-        )
+        taken = await asyncio.to_thread(feedback.take, content, self._deployment.model, author, self._log)
+        self._metrics.told(taken["new"])
+        return JSONResponse(taken)
 
     async def metrics(self, _request: Request) -> Response:
         return Response(self._metrics.render(), headers={"content-type": CONTENT_TYPE})

@@ -41,6 +41,7 @@ class Metrics:
         self._deployment = _escape(deployment)
         self._requests: Counter[tuple[str, int]] = Counter()
         self._rows = 0
+        self._told = 0
         self._seconds = Histogram(SECONDS)
         self._batches = Histogram(ROWS)
 
@@ -53,6 +54,10 @@ class Metrics:
     def explanation(self, status: int) -> None:
         """Count one request for an explanation; how long it takes says nothing about predictions."""
         self._requests["explain", status] += 1
+
+    def told(self, labels: int) -> None:
+        """Count labels that were new."""
+        self._told += labels
 
     def batch(self, rows: int) -> None:
         """Count one batch that went to the model."""
@@ -77,6 +82,10 @@ class Metrics:
         lines += [
             *_head("mlops_predicted_rows_total", "counter", "Rows predicted, logged and answered."),
             f"mlops_predicted_rows_total{{{labels}}} {self._rows}",
+            *_head(
+                "mlops_labels_total", "counter", "Labels told of what came true, new or other than before."
+            ),
+            f"mlops_labels_total{{{labels}}} {self._told}",
             *_head("mlops_request_seconds", "histogram", "Time from a request's arrival to its answer."),
             *self._seconds.lines("mlops_request_seconds", labels),
             *_head("mlops_batch_rows", "histogram", "Rows that went to the model together."),

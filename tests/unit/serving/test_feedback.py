@@ -42,7 +42,7 @@ def ids(tell: Tell) -> list[str]:
 
 
 def test_a_label_is_kept_and_telling_it_again_changes_nothing(
-    tell: Tell, ids: list[str], log: PredictionLog
+    tell: Tell, ids: list[str], log: PredictionLog, app: ServingApp
 ) -> None:
     one = {"id": ids[0], "label": 1}
     assert tell(one).json() == {"model_name": "churn", "labels": 1, "new": 1}
@@ -51,6 +51,7 @@ def test_a_label_is_kept_and_telling_it_again_changes_nothing(
     assert log.labels(ids) == {(ids[0], 0): 1}
     [told] = log.told(ids[0])
     assert told.created_at
+    assert 'mlops_labels_total{model="churn",version="3"} 1' in app.metrics.render()
 
 
 def test_of_two_labels_the_newer_counts_and_both_are_kept(
