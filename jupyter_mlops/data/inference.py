@@ -25,16 +25,13 @@ if TYPE_CHECKING:
     from jupyter_mlops.data.column_types import Series
     from jupyter_mlops.records.expectation import ColumnType
 
-# Up to so many different values are listed; whole numbers are codes up to so many.
+# Up to so many different values are listed.
 LISTED = 50
-CODES = 12
 # Beside a rule on their form, words get one on their length; with so much room.
 _LONGER = 2
 _LEAST = 20
-# Words are all there are where each came so often; whole numbers are codes where each has such a share.
+# Values are all there are where each came so often: counts of things thin out to their largest, codes don't.
 _OFTEN = 20
-_CODE_SHARE = 0.01
-_CODE_OFTEN = 10
 # The tail that tells how far values may reach: the outermost hundredth, or ten values.
 _TAIL = 0.01
 _TAIL_VALUES = 10
@@ -202,8 +199,11 @@ def _expectation(name: str, seen: _Seen) -> ColumnExpectation:
         fields |= _form(seen)
     elif kind == "date":
         fields |= _since(seen)
+    elif kind == "integer" and unique:
+        # Keys go on, and the next version's may all be others.
+        fields |= {"min": 0} if seen.numbers is not None and seen.numbers[0] >= 0 else {}
     elif kind != "boolean":
-        fields |= _between(seen, kind, unique=unique)
+        fields |= _between(seen, kind)
     return ColumnExpectation(name=name, **fields)
 
 
@@ -242,11 +242,10 @@ def _listed(seen: _Seen, kind: ColumnType) -> dict[str, Any]:
     ):
         return {}
     values = tuple(sorted(plain(value) for value in counts))
-    if kind == "integer":
-        codes = len(counts) <= CODES and min(counts.values()) >= max(_CODE_OFTEN, _CODE_SHARE * seen.present)
-        return {"one_of": values} if codes else {}
     if min(counts.values()) >= _OFTEN:
         return {"one_of": values}
+    if kind == "integer":
+        return {}
     # Good and Turing: new values come about as often as those did that came once; with room for a few more.
     once = sum(1 for count in counts.values() if count == 1)
     share = 1 - (_TAIL_VALUES + 2 * once) / seen.present
@@ -272,7 +271,7 @@ def _since(seen: _Seen) -> dict[str, Any]:
         return {}
 
 
-def _between(seen: _Seen, kind: ColumnType, *, unique: bool) -> dict[str, Any]:
+def _between(seen: _Seen, kind: ColumnType) -> dict[str, Any]:
     if seen.numbers is None or max(abs(int(each)) for each in seen.numbers) > _EXACT:
         return {}
     low, high = map(float, seen.numbers)
@@ -288,11 +287,10 @@ def _between(seen: _Seen, kind: ColumnType, *, unique: bool) -> dict[str, Any]:
     most = min(most, 1.0) if kind == "number" and low >= 0 and high <= 1 else most
     step = 10.0 ** (math.floor(math.log10(most - least)) - 1) if most > least else 1.0
     step = max(step, 1.0) if kind == "integer" else step
-    found: dict[str, Any] = {"min": _plain(math.floor(least / step) * step, low, min)}
-    if not (unique and kind == "integer"):
+    found: dict[str, Any] = {}
+    if not seen.infinite:
+        found["min"] = _plain(math.floor(least / step) * step, low, min)
         found["max"] = _plain(math.ceil(most / step) * step, high, max)
-    if seen.infinite:
-        found.pop("min"), found.pop("max", None)
     if kind == "number" and seen.different > LISTED:
         found["distinct"] = Limits(min=_rounded_down(min(seen.different, _MANY) / 10))
     return found

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from functools import partial
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +19,8 @@ from jupyter_mlops.data.repeats import Repeats
 from jupyter_mlops.data.shapes import Shapes
 from jupyter_mlops.notebook.expect_text import parse
 from jupyter_mlops.records.expectation import ColumnExpectation, Expectations, Limits, Validation
+
+CENSUS = Path(__file__).parents[3] / "example_notebooks" / "employment_ma.parquet"
 
 if TYPE_CHECKING:
     from jupyter_mlops.records.expectation import ExpectationResult
@@ -285,6 +289,25 @@ def test_what_is_inferred():
     assert (by_name["since"].type, by_name["since"].min) == ("date", "2017-04-07")
     assert by_name["note"].length == Limits(max=540)
     assert by_name["empty"] == ColumnExpectation(name="empty")
+
+
+def _only(part: pd.DataFrame, _words: Any) -> list[pd.DataFrame]:
+    return [part]
+
+
+def test_one_year_of_the_census_tells_what_the_others_look_like():
+    """The survey's codes are found, and no year that follows raises a false alarm."""
+    table = pd.read_parquet(CENSUS)
+    by_year = {year: part.drop(columns="year") for year, part in table.groupby("year")}
+    for base, first in by_year.items():
+        expected = inference.infer("census", partial(_only, first), from_text=False)
+        for year, part in by_year.items():
+            _, results = expectations.check(partial(_only, part, ()), expected, from_text=False)
+            assert [each for each in results if each.status != "passed"] == [], (base, year)
+        by_name = {each.name: each for each in expected.columns}
+        assert by_name["SEX"].one_of == (1, 2)
+        assert by_name["employed"].one_of == (0, 1)
+        assert by_name["id"].unique
 
 
 def test_a_column_that_begins_with_numbers_is_read_again_as_words():
