@@ -75,7 +75,7 @@ class Plan:
     ``build`` may be given fewer rows, each with the count it stands for: equal rows are merged. ``parts`` are the
     factors and plans of a figure that is a weighted sum of others. ``interval`` gives the figure's interval at a level
     where its own form says better than resampling how sure it is, as that of a gap between groups. ``resamples`` is the
-    most that may be drawn, where each means a call of the user's own code.
+    most that are drawn, where each takes long, as a call of the user's own code does.
     """
 
     columns: tuple[Floats, ...]

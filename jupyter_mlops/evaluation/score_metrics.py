@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _RANKED = ("roc_auc", "average_precision")
 _TWO = 2
 _BINS = 10
+# Of figures that rank all rows anew for each class of each resample.
+_RESAMPLES = 500
 
 
 def score_plan(name: str, rows: TestRows, predictions: Predictions, keywords: Mapping[str, Any]) -> Plan:
@@ -127,8 +129,8 @@ def _ranked_plan(
         return rank_plan(columns, Ranks(kind, lambda parts: terms(parts[0], parts[1:])))
     metric = ranking.roc_auc if kind == "roc_auc" else ranking.average_precision
     if average == "micro":
-        return Plan(columns, _micro(metric))
-    return Plan(columns, _weighted(metric, terms, pairs=pairs))
+        return Plan(columns, _micro(metric), resamples=_RESAMPLES)
+    return Plan(columns, _weighted(metric, terms, pairs=pairs), resamples=_RESAMPLES)
 
 
 def _one_against_rest(codes: Floats, scores: tuple[Floats, ...]) -> list[tuple[Floats, Floats]]:
