@@ -79,8 +79,9 @@ def around(*figures: float) -> Axis | None:
         return None
     low, high = min(finite), max(finite)
     room = (high - low) * _ROOM or abs(high) * _ROOM or 1.0
-    # The width of what spans half of all numbers is none.
-    return Axis(low - room, high + room) if math.isfinite(high - low + 2 * room) else None
+    low, high = low - room, high + room
+    # What spans more than there are numbers for has no width.
+    return Axis(low, high) if math.isfinite(high - low) else None
 
 
 def of_shares(figures: Iterable[float]) -> Axis:
