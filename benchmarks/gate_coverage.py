@@ -13,6 +13,7 @@ import argparse
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 import numpy as np
 
@@ -91,7 +92,7 @@ def true_value(condition: Condition, times: int = _TIMES) -> float:
 
 def coverage(condition: Condition, true: float, rows: int, simulations: int, seed: int = 0) -> Coverage:
     """Simulate gates of one condition."""
-    random = np.random.default_rng([seed, rows])
+    random = np.random.default_rng([seed, rows, crc32(condition.text.encode())])
     above = below = 0
     width = 0.0
     for _ in range(simulations):

@@ -27,6 +27,7 @@ CHUNK = 4_000_000
 # Draws that numpy takes about a second for, which is what loading the compiled kernels takes.
 WORTH_LOADING = 30_000_000
 WORTH_CALLING = 50_000
+WORTH_THREADS = 20_000_000
 MOST_THREADS = 16
 _COMPILED = "jupyter_mlops.stats.compiled_resampling"
 
@@ -146,6 +147,9 @@ class CompiledKernels:
         return self._shared(part, figures)
 
     def _shared(self, part: Callable[[int, int], None], answer: Floats) -> Floats:
+        if self.threads == 1:
+            part(0, len(answer))
+            return answer
         borders = np.linspace(0, len(answer), self.threads + 1).astype(int)
         with ThreadPoolExecutor(self.threads) as pool:
             for done in [pool.submit(partial(part, *pair)) for pair in pairwise(borders.tolist())]:
@@ -156,7 +160,9 @@ class CompiledKernels:
 def kernels_for(draws: int) -> Kernels:
     """Choose what computes so many draws (rows x resamples) soonest on the CPU."""
     enough = WORTH_CALLING if _COMPILED in sys.modules else WORTH_LOADING
-    return CompiledKernels() if draws >= enough else NumpyKernels()
+    if draws < enough:
+        return NumpyKernels()
+    return CompiledKernels(None if draws >= WORTH_THREADS else 1)
 
 
 def processors() -> int:
