@@ -7,6 +7,7 @@ metrics. That is all a gate needs, so nothing else parses.
 from __future__ import annotations
 
 import ast
+import json
 import re
 import sys
 import warnings
@@ -25,7 +26,7 @@ Operator = Literal[">=", ">", "<=", "<"]
 _OPERATORS: dict[type[ast.cmpop], Operator] = {ast.GtE: ">=", ast.Gt: ">", ast.LtE: "<=", ast.Lt: "<"}
 _MIRRORED: dict[Operator, Operator] = {">=": "<=", ">": "<", "<=": ">=", "<": ">"}
 # Text in quotes is passed over, so that a # in an attribute's name is no comment.
-_COMMENT = re.compile(r"""^((?:[^'"#]|"[^"]*"|'[^']*')*)\#.*$""", re.DOTALL)
+_COMMENT = re.compile(r"""^((?:[^'"#]|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')*)\#.*$""", re.DOTALL)
 _OPTIONAL = re.compile(r"\s+optional\s*$")
 _CHAMPION = "champion"
 # No condition needs more, and what nests deeper than Python's stack can't be written in it.
@@ -62,7 +63,8 @@ class Metric(Value, frozen=True, kw_only=True):
 
 
 def _written(value: Setting) -> str:
-    return f'"{value}"' if isinstance(value, str) else repr(value)
+    # JSON's way with quotes and backslashes is Python's too.
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
 
 
 class Threshold(Value, frozen=True, kw_only=True):

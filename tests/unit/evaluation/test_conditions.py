@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,10 @@ from hypothesis import strategies as st
 from jupyter_mlops.errors import GateError
 from jupyter_mlops.evaluation import names
 from jupyter_mlops.evaluation.catalogue import CATALOGUE
-from jupyter_mlops.evaluation.conditions import check, metrics_of, parse, parse_all
+from jupyter_mlops.evaluation.conditions import Metric, check, metrics_of, parse, parse_all
+
+if TYPE_CHECKING:
+    from jupyter_mlops.evaluation.options import Setting
 
 
 @pytest.mark.parametrize(
@@ -124,6 +129,33 @@ def test_any_text_is_parsed_or_refused(text: str) -> None:
     except GateError:
         return
     assert condition.operator in (">=", ">", "<=", "<")
+
+
+ODD = st.text("a\"'#\\\n é", max_size=6)
+SETTINGS = st.one_of(
+    st.booleans(),
+    st.integers(-5, 5),
+    st.floats(-9, 9),
+    ODD,
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from(["a", "b_2", "pos_label"]), SETTINGS, max_size=3),
+    st.sampled_from(["", "worst_slice", "p95"]),
+)
+def test_a_figure_is_read_again_as_it_is_written(keywords: dict[str, Setting], part: str) -> None:
+    figure = Metric(name="own", part=part, keywords=tuple(sorted(keywords.items())))
+    read = parse(f"{figure} >= champion.{figure}")
+    assert read.metric == figure
+    assert read.threshold.champion == ((figure, 1.0),)
+    assert parse(f"accuracy >= 1 {'# ' + str(figure)}").text == "accuracy >= 1"
+
+
+@given(st.lists(ODD, min_size=1, max_size=3, unique=True))
+def test_attributes_are_read_again_as_they_are_written(attributes: list[str]) -> None:
+    figure = Metric(name="demographic_parity_difference", attributes=tuple(attributes))
+    assert parse(f"{figure} <= 0.1").metric == figure
 
 
 def test_all_errors_come_at_once() -> None:
