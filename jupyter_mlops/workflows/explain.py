@@ -289,7 +289,10 @@ def _importances(
     from jupyter_mlops.explanation import importance, tables
 
     names = tables.names_of(data) if hasattr(data, "columns") else test.features
-    protected = {column: attribute for attribute, column in test.sensitive.items()}
+    # By its own name too: an attribute that says in words what the feature says in codes has a column of its own.
+    protected = {
+        name: attribute for attribute, column in test.sensitive.items() for name in (attribute, column)
+    }
     losses = measured[1] if measured else None
     sizes = importance.mean_sizes(found) if found is not None else []
     directions = importance.directions(found, data) if found is not None else []
@@ -320,7 +323,7 @@ def _notes(
     notes = [
         f"{attribute} is no input of the model"
         for attribute, column in test.sensitive.items()
-        if column not in taken
+        if not {attribute, column} & set(taken)
     ]
     if measured is None:
         return [

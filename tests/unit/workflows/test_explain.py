@@ -167,6 +167,16 @@ def test_a_matrix_has_columns_by_the_names_of_the_test_rows(workspace: Path):
     assert found.importance[0].direction == pytest.approx(1.0)
 
 
+def test_an_attribute_in_words_is_the_feature_of_its_name(workspace: Path):
+    coded = X[["age"]].assign(sex=(X["sex"] == "m").astype(int))
+    mlops.log_model(
+        LinearRegression().fit(coded, Y), "coded", test=(coded, Y * 1.5), sensitive={"sex": X["sex"]}
+    )
+    found = explain.explain(configuration.load(), "coded")
+    assert {each.feature: each.protected for each in found.importance} == {"age": "", "sex": "sex"}
+    assert found.notes == ()
+
+
 @pytest.mark.parametrize("when", ["background", "wait", "off"])
 def test_a_gate_has_the_version_explained(logged: Path, monkeypatch: pytest.MonkeyPatch, when: str):
     started: list[tuple[str, ...]] = []
