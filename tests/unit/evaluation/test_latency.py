@@ -26,9 +26,9 @@ def test_times_are_milliseconds() -> None:
 def test_the_interval_of_a_percentile_covers() -> None:
     random = np.random.default_rng(1)
     true = np.log(20)  # the 95th percentile of exponential times
-    found = [latency.percentile(random.exponential(size=400), 95).ci for _ in range(200)]
+    found = [latency.percentile(random.exponential(size=400), 95).ci for _ in range(80)]
     covered = np.mean([ci is not None and ci[0] <= true <= ci[1] for ci in found])
-    assert 0.9 <= covered <= 0.99
+    assert 0.87 <= covered <= 0.99
 
 
 def test_throughput_counts_rows_over_the_whole_time() -> None:

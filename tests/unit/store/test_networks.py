@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from torch import nn
@@ -155,6 +155,7 @@ def test_what_predicts_by_itself_and_what_is_no_module_stays() -> None:
         assert networks.taken(model, X, None)[0] is model
 
 
+@settings(deadline=None)
 @given(arrays(np.float64, (6, 3), elements=st.floats(-700, 700)))
 def test_probabilities_are_those_of_torch(scores: np.ndarray) -> None:
     expected = torch.softmax(torch.from_numpy(scores), dim=1).numpy()

@@ -78,6 +78,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(as_served, "SECONDS", 0.1)
     monkeypatch.setattr(as_served, "THROUGHPUT_SECONDS", 0.1)
     monkeypatch.setattr(as_served, "WARM_UP_SECONDS", 0.1)
+    monkeypatch.setattr(as_served, "BATCHES", (1, 8))
 
 
 @pytest.fixture
