@@ -154,6 +154,11 @@ def test_what_stands_in_the_way_is_told(store: Store) -> None:
             one.close()
 
 
+def test_memory_that_is_not_told() -> None:
+    with pytest.raises(NotMeasurableError, match="doesn't say how much memory"):
+        as_served._peak_bytes(2**30)
+
+
 def test_nothing_starts_before_it_is_asked(store: Store) -> None:
     one = served(store, Constant(1))
     one.close()
