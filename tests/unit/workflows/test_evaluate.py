@@ -270,3 +270,24 @@ def test_a_model_that_is_not_there(workspace: Path, fitted: LogisticRegression) 
     put(fitted)
     with pytest.raises(NotFoundError, match="churn@7"):
         judged("accuracy >= 0.8", version=7)
+
+
+def test_the_rule_the_method_and_the_device_are_on_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    put(LogisticRegression().fit(X, Y))
+    by_figure = judged("accuracy >= 0.88")
+    condition = by_figure.conditions[0]
+    assert condition.value is not None
+    assert condition.ci is not None
+    assert by_figure.rule == "figure"
+    assert by_figure.device.startswith("cpu (n")
+    assert condition.method == "Wilson score"
+    # A number within the interval: the figure holds it, the whole interval doesn't.
+    within = f"accuracy >= {condition.ci[0] + 0.001:.4f}"
+    assert first(within).status == "passed"
+    monkeypatch.setenv("JUPYTER_MLOPS_GATE_RULE", "interval")
+    by_interval = judged(within)
+    assert (by_interval.rule, by_interval.conditions[0].status) == ("interval", "failed")
+    assert by_interval.conditions[0].p_adjusted == by_interval.conditions[0].p_value
+    # Another rule is another question: what was judged before doesn't answer it.
+    again = evaluate_gate(configuration.load(), gate(within), afresh=False)
+    assert again == by_interval
