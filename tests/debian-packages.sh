@@ -3,7 +3,7 @@
 # will be skipped; under CI=true what is missing fails.
 set -euo pipefail
 
-declare -A package_of=([chromium]=chromium [initdb]=postgresql [cc]="gcc libc6-dev")
+declare -A package_of=([chromium]=chromium [initdb]=postgresql [cc]=build-essential)
 # Debian keeps the servers' programs apart from those of everyday.
 PATH="$PATH:$(compgen -G "/usr/lib/postgresql/*/bin" | paste -sd : || true)"
 missing=()

@@ -30,7 +30,7 @@ class StubNvml:
 def nvml_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     compiler = shutil.which("cc")
     if compiler is None and os.environ.get("CI") != "true":
-        pytest.skip("no C compiler on the PATH (apt-get install gcc libc6-dev)")
+        pytest.skip("no C compiler on the PATH (apt-get install build-essential)")
     built = tmp_path_factory.mktemp("nvml") / NAME
     arguments = ["-shared", "-fPIC", "-Wall", "-Werror", f"-Wl,-soname,{NAME}", "-o", str(built), str(SOURCE)]
     subprocess.run([str(compiler), *arguments], check=True)
