@@ -193,7 +193,7 @@ def _changed_files(
         if now is None and "://" in path:
             found.append(f"what {path} holds now is not known before it is asked")
         elif now != before:
-            what = f"what {path} says" if "://" in path else f"file {path}"
+            what = f"what is expected of {path.partition('://')[2]}" if "://" in path else f"file {path}"
             found.append(f"{what} {'is gone' if now is None else 'changed'}")
     for path in execution.writes:
         left = execution.left.get(path)

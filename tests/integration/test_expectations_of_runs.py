@@ -41,7 +41,7 @@ def test_a_stage_stops_before_it_trains_on_bad_data(workspace: Path) -> None:
     notebooks.write(path, SETUP, EXPECT.format(most=99), LOAD, TRAIN)
     second = run(path)
     assert (second.status, statuses(second)) == ("succeeded", {"load": "executed", "train": "cached"})
-    assert "expectations://people" in second.stages[0].reason
+    assert second.stages[0].reason == "what is expected of people changed"
     assert statuses(run(path)) == {"load": "cached", "train": "cached"}
     # Bad data comes.
     (workspace / "people.csv").write_text("age\n30\n140\n")
