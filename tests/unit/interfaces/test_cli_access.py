@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "drift": ("drift", "orders.csv", "orders.csv"),
     "data.add": ("data", "add", "orders", "orders.csv"),
     "run": ("run", "n.ipynb"),
+    "model.explain": ("models", "explain", "churn/1"),
     "model.promote": ("models", "promote", "churn/2"),
     "model.override": ("models", "promote", "churn/3", "--override", "the old one is down"),
     "model.rollback": ("models", "rollback", "churn", "--reason", "worse"),
@@ -45,7 +46,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "audit.accept": ("audit", "accept", "--reason", "known"),
 }
 # These start kernels, wait for calls or need what isn't here: that they are let in is seen by the line in the log.
-ELSEWHERE = {"predict", "data.check", "data.expect", "data.gc", "model.log", "model.evaluate", "model.explain"}
+ELSEWHERE = {"predict", "data.check", "data.expect", "data.gc", "model.log", "model.evaluate"}
 
 
 @pytest.fixture(scope="module")
