@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -15,6 +13,8 @@ def benjamini_hochberg(p_values: Sequence[float | None]) -> list[float | None]:
 
     Rejecting what is below ``alpha`` afterwards keeps the expected share of false discoveries below ``alpha``.
     """
+    import numpy as np
+
     tested = [index for index, p in enumerate(p_values) if p is not None]
     if not tested:
         return list(p_values)
