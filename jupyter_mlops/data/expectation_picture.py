@@ -22,13 +22,15 @@ border:1px solid var(--line);border-radius:8px;padding:10px 14px}
 [data-jp-theme-light="true"] .mlops-expect{--ok:#1b7f3b;--bad:#b3261e;--soft:#777}
 .mlops-expect .verdict{font-weight:600}.mlops-expect .passed .status,.mlops-expect .verdict.passed{color:var(--ok)}
 .mlops-expect .failed .status,.mlops-expect .not-evaluated .status,.mlops-expect .verdict.failed{color:var(--bad)}
-.mlops-expect .soft{color:var(--soft)}.mlops-expect table{border-collapse:collapse;width:100%;margin-top:6px}
+.mlops-expect .soft{color:var(--soft)}.mlops-expect table{border-collapse:collapse;width:100%;margin-top:6px;font-size:inherit}
+.mlops-expect th{font-weight:400;color:var(--soft)}.mlops-expect .status{white-space:nowrap;text-align:right}
 .mlops-expect td,.mlops-expect th{text-align:left;padding:3px 8px;border-top:1px solid var(--line);vertical-align:top}
 .mlops-expect code{background:none;font-size:12px;overflow-wrap:anywhere}.mlops-expect summary{cursor:pointer;margin-top:6px}
-.mlops-expect .share{display:inline-block;height:6px;border-radius:3px;background:var(--bad);vertical-align:middle;margin-right:6px}
+.mlops-expect .share{display:inline-block;width:60px;height:6px;border-radius:3px;background:var(--line);vertical-align:middle;
+margin-right:8px;overflow:hidden}.mlops-expect .share span{display:block;height:100%;background:var(--tone,var(--bad))}
+.mlops-expect .passed .share{--tone:var(--ok)}
 </style>
 """
-_BAR = 80
 
 
 def html(validation: Validation) -> str:
@@ -70,8 +72,11 @@ def _row(result: ExpectationResult) -> str:
     kind = result.status.replace(" ", "-")
     bar = ""
     if result.failing:
-        width = max(2, round(_BAR * result.share))
-        bar = f'<span class="share" style="width:{width}px" role="img" aria-label="{percent(result.share)}"></span>'
+        share = f"{max(3.0, 100 * result.share):.0f}%"  # what is something is seen
+        bar = (
+            f'<span class="share" role="img" aria-label="{percent(result.share)}">'
+            f'<span style="width:{share}"></span></span>'
+        )
     return (
         f'<tr class="{kind}"><td>{escape(result.column) or "<i>table</i>"}</td>'
         f"<td><code>{escape(result.expectation)}</code></td><td>{bar}{escape(result.reason)}</td>"
