@@ -132,7 +132,7 @@ class Run(Record, frozen=True, kw_only=True):
     """Report a run; the JSON of ``jupyter mlops run --json``.
 
     ``group`` names the grid that it is one point of, ``page`` the HTML file that shows it. ``seeds`` are those that the
-    notebook sets, by the call or argument that sets them.
+    notebook sets, by the call or argument that sets them. ``step`` says while it runs what is done after the stages.
     """
 
     run_id: str
@@ -153,6 +153,7 @@ class Run(Record, frozen=True, kw_only=True):
     suggested: bool = False
     group: str = ""
     page: str = ""
+    step: str = ""
 
     @property
     def ref(self) -> Ref:

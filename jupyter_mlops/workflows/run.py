@@ -243,8 +243,8 @@ class _Running:
             parents=tuple(str(execution.ref) for execution in done),
         )
         partly = failed or any(stage.reason == _NOT_SELECTED for stage in live.run.stages)
-        gates = tuple(self._judge(gate, models, partly=partly) for gate in self._pipeline.gates if track)
-        finished = live.update(gates=tuple(gate for gate in gates if gate is not None))
+        gates = [self._judge(gate, models, live, partly=partly) for gate in self._pipeline.gates if track]
+        finished = live.update(gates=tuple(gate for gate in gates if gate is not None), step="")
         self._store.objects.settle()
         finished = _with_end(finished, "failed" if failed else "succeeded")
         self._store.ledger.append(finished, *self._out_of_use(work, models))
@@ -275,7 +275,9 @@ class _Running:
             if isinstance(version, ModelVersion) and (version.name, version.version) not in results
         ]
 
-    def _judge(self, gate: Gate, models: Sequence[NamedVersion], *, partly: bool) -> Evaluation | None:
+    def _judge(
+        self, gate: Gate, models: Sequence[NamedVersion], live: LiveRun, *, partly: bool
+    ) -> Evaluation | None:
         """Evaluate a gate on this run's version; None where the run was never meant to make one."""
         from jupyter_mlops.workflows.evaluate import evaluate_gate
 
@@ -284,7 +286,14 @@ class _Running:
             reason = f"no stage of this run logged a model {gate.model!r} (mlops.log_model)"
             return None if partly else _blocked(gate, 0, self._run_id, reason)
         try:
-            return evaluate_gate(self._settings, gate, versions[-1], run_id=self._run_id, afresh=False)
+            return evaluate_gate(
+                self._settings,
+                gate,
+                versions[-1],
+                run_id=self._run_id,
+                afresh=False,
+                on_step=lambda step: live.update(step=f"gate {gate.model}: {step}"),
+            )
         except MlopsError as error:
             return _blocked(gate, versions[-1], self._run_id, str(error))
 
@@ -307,7 +316,7 @@ def _give_up(live: LiveRun, error: BaseException) -> None:
             live.update_stage(stage.name, status="failed", error=StageError(type="Interrupted", message=why))
         elif stage.status == "pending":
             live.update_stage(stage.name, status="skipped", reason=why)
-    live.update(status="failed", finished_at=stamp.now())
+    live.update(status="failed", finished_at=stamp.now(), step="")
 
 
 def _with_end(run: Run, status: str) -> Run:

@@ -41,7 +41,7 @@ def progress(console: Console | Plain) -> Iterator[Callable[[Run], None]]:
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
-        TextColumn("{task.completed:.0f}/{task.total:.0f} cells"),
+        TextColumn("{task.fields[count]}"),
         TimeElapsedColumn(),
         TextColumn("{task.fields[note]}"),
     )
@@ -141,8 +141,12 @@ class _Lines:
     def __init__(self, console: Console | Plain) -> None:
         self._console = console
         self._seen: dict[str, str] = {}
+        self._step = ""
 
     def __call__(self, run: Run) -> None:
+        if run.step and run.step != self._step:
+            self._console.print(escape(run.step), soft_wrap=True)
+        self._step = run.step
         for stage in run.stages:
             if stage.status != "pending" and self._seen.get(stage.name) != stage.status:
                 self._seen[stage.name] = stage.status
@@ -159,15 +163,22 @@ class _Bars:
     def __init__(self, bars: Progress) -> None:
         self._bars = bars
         self._tasks: dict[str, TaskID] = {}
+        self._gates: TaskID | None = None
 
     def __call__(self, run: Run) -> None:
         width = max((len(stage.name) for stage in run.stages), default=0)
         for stage in run.stages:
             if stage.name not in self._tasks:
                 self._tasks[stage.name] = self._bars.add_task(
-                    escape(stage.name.ljust(width)), total=1, start=False, note="", visible=False
+                    escape(stage.name.ljust(width)), total=1, start=False, note="", count="", visible=False
                 )
             self._show(stage, self._tasks[stage.name])
+        if run.step:
+            if self._gates is None:
+                self._gates = self._bars.add_task("gates".ljust(width), total=None, note="", count="")
+            self._bars.update(self._gates, note=escape(run.step))
+        elif self._gates is not None:
+            self._bars.update(self._gates, visible=False)
 
     def _show(self, stage: StageRun, task: TaskID) -> None:
         if stage.status == "pending":
@@ -179,7 +190,8 @@ class _Bars:
         total = max(stage.cells_total, 1)
         note = f"{_mark(stage)} [dim]{escape(stage.reason)}[/]"
         done = total if stage.status in ("executed", "cached") else stage.cells_done
-        self._bars.update(task, completed=done, total=total, note=note, visible=True)
+        count = f"{done}/{total} cells"
+        self._bars.update(task, completed=done, total=total, note=note, count=count, visible=True)
         if settled and bar.start_time is not None:
             self._bars.stop_task(task)
 

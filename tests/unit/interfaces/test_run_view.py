@@ -73,11 +73,15 @@ def test_without_a_terminal_there_is_a_line_for_each_change() -> None:
         pending = tuple(StageRun(name=stage.name, status="pending") for stage in RUN.stages)
         on_change(msgspec.structs.replace(RUN, stages=pending))
         on_change(RUN)
+        judging = msgspec.structs.replace(RUN, step="gate churn: accuracy >= 0.8 (1 of 2)")
+        on_change(judging)
+        on_change(judging)
         on_change(RUN)
     assert out.getvalue().splitlines() == [
         "load: cached (nothing changed)",
         "train: FAILED in 1.2 s",
         "report: skipped (stage train failed)",
+        "gate churn: accuracy >= 0.8 (1 of 2)",
     ]
 
 
@@ -86,9 +90,11 @@ def test_a_terminal_gets_a_bar_a_stage() -> None:
     running = StageRun(name="train", status="running", cells_done=2, cells_total=5)
     with view.progress(shown) as on_change:
         on_change(msgspec.structs.replace(RUN, stages=(RUN.stages[0], running, RUN.stages[2])))
+        on_change(msgspec.structs.replace(RUN, step="gate churn: [accuracy] >= 0.8"))
         on_change(RUN)
     assert "cached" in out.getvalue()
-    assert "cells" in out.getvalue()
+    assert "2/5 cells" in out.getvalue()
+    assert "gate churn: [accuracy] >= 0.8" in out.getvalue()
 
 
 def test_the_document_is_the_record() -> None:
