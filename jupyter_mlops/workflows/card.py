@@ -21,7 +21,7 @@ from jupyter_mlops.registry.standing import ALIASES, CHAMPION
 from jupyter_mlops.store import access, stamp
 from jupyter_mlops.store.bundles import signed_text
 from jupyter_mlops.store.opened import open_store
-from jupyter_mlops.workflows import approvals, explain, history, models
+from jupyter_mlops.workflows import approvals, background, history, models
 from jupyter_mlops.workflows.acting import acting
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def card(settings: Settings, text: str, *, clock: Callable[[], str] = stamp.now)
         lineage=history.lineage(settings, str(model.ref)),
         aliases=view.aliases,
         evaluations=view.evaluations,
-        explanation=explain.newest(store, model),
+        explanation=background.newest(store, model),
         events=tuple(_events(store, model, made)),
         votes=_votes(store, model),
         approvals_needed=_needed(store, model),

@@ -7,37 +7,30 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from jupyter_mlops.errors import MlopsError, NotFoundError
 from jupyter_mlops.pipeline.session import RUN_VARIABLE
 from jupyter_mlops.records.explanation import Explanation, Importance
 from jupyter_mlops.store import detached, stamp
-from jupyter_mlops.store.bundles import Bundle
 from jupyter_mlops.store.opened import open_store
 from jupyter_mlops.store.turns import turn
-from jupyter_mlops.workflows import models, subjects
+from jupyter_mlops.workflows import background, models, subjects
 from jupyter_mlops.workflows.acting import acting, allow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     import pandas as pd
 
     from jupyter_mlops.explanation.attributions import Attributions, Explainer
     from jupyter_mlops.explanation.importance import Losses
-    from jupyter_mlops.records.model import Manifest, ModelVersion, TestData
+    from jupyter_mlops.records.model import ModelVersion, TestData
     from jupyter_mlops.serving.explaining import Explained
     from jupyter_mlops.settings import Settings
+    from jupyter_mlops.store.bundles import Bundle
     from jupyter_mlops.store.opened import Store
 
-# The rows that stand for "not knowing a column"; the same for the record and for the serving process.
-BACKGROUND = 100
-SEED = 1
 # What shuffling, and what attributing, may take.
 SECONDS = 10.0
-_ONE_NUMBER = 1
 
 
 def explain(
@@ -57,13 +50,13 @@ def explain(
     """
     model = models.resolve(settings, text)
     store = open_store(settings)
-    found = None if afresh else newest(store, model)
+    found = None if afresh else background.newest(store, model)
     if found is not None:
         allow(settings, "read", str(model.ref))
         return found
     with acting(settings, "model.explain", str(model.ref)) as act, turn(settings, "explain"):
         # Who waited for the turn may find done what it came for.
-        found = None if afresh else newest(store, model)
+        found = None if afresh else background.newest(store, model)
         if found is not None:
             return found
         explanation = _explained(store, model, on_step, at=clock())
@@ -77,7 +70,11 @@ def request(settings: Settings, model: ModelVersion) -> None:
 
     Where it can't be explained nothing is on record, and the version's card says so.
     """
-    if settings.explain == "off" or model.test is None or newest(open_store(settings), model) is not None:
+    if (
+        settings.explain == "off"
+        or model.test is None
+        or background.newest(open_store(settings), model) is not None
+    ):
         return
     label = f"{model.name}/{model.version}"
     if settings.explain == "background":
@@ -85,14 +82,6 @@ def request(settings: Settings, model: ModelVersion) -> None:
         return
     with suppress(MlopsError):
         explain(settings, label)
-
-
-def newest(store: Store, model: ModelVersion) -> Explanation | None:
-    """Return the newest explanation on record of a version."""
-    for found in store.ledger.find("explanation", f"{model.name}.{model.version}", limit=1):
-        if isinstance(found, Explanation):
-            return found
-    return None
 
 
 def explain_prediction(settings: Settings, text: str, prediction_id: str) -> Explained:
@@ -125,43 +114,9 @@ def explain_prediction(settings: Settings, text: str, prediction_id: str) -> Exp
         )
     store = open_store(settings)
     bundle = store.bundles.load(model.bundle)
-    rows = background(store, model, bundle.manifest)
+    rows = background.digest_of(store, model, bundle.manifest)
     served = ServedModel(bundle.model, bundle.manifest)
     return Explaining(served, store.objects.read(rows) if rows else b"").explain(prediction.inputs)
-
-
-def background_path(store: Store, model: ModelVersion) -> Path | None:
-    """Return the file of rows that a version's serving process explains with; None where there are none."""
-    on_record = newest(store, model)
-    digest = on_record.background if on_record else ""
-    if not digest or not store.objects.has(digest):
-        try:
-            digest = background(store, model, store.bundles.manifest(model.bundle))
-        except MlopsError:
-            return None  # without them it serves all the same
-    return store.objects.path(digest) if digest else None
-
-
-def background(store: Store, model: ModelVersion, manifest: Manifest) -> str:
-    """Keep some of the test rows, as a request that asks about them; return the content's digest, empty without any.
-
-    Raises:
-        MlopsError: when the test rows can't be read.
-    """
-    if model.test is None:
-        return ""
-    # What the model takes is all that is asked of the bundle, so it isn't loaded.
-    unloaded = Bundle(None, manifest, model.bundle)
-    return _kept(store, model.test, unloaded, subjects.test_frame(store, model.test))
-
-
-def _kept(store: Store, test: TestData, bundle: Bundle, frame: pd.DataFrame) -> str:
-    from jupyter_mlops.workflows.as_served import body
-
-    rows = _features(_some(frame, BACKGROUND), bundle, test)
-    document = msgspec.json.decode(body(rows, bundle.manifest.signature))
-    document["parameters"] = {"features": list(test.features)}
-    return store.objects.put_bytes(msgspec.json.encode(document))
 
 
 def _explained(store: Store, model: ModelVersion, on_step: Callable[[str], None], *, at: str) -> Explanation:
@@ -176,10 +131,10 @@ def _explained(store: Store, model: ModelVersion, on_step: Callable[[str], None]
         raise NotExplainableError(
             f"{model.name}/{model.version} has no test rows to explain it on", hint="log it with test=(X, y)"
         )
-    some = _some(frame, importance.ROWS)
-    data = _features(some, bundle, model.test)
+    some = background.some(frame, importance.ROWS)
+    data = background.features_of(some, bundle, model.test)
     measured = _asked(partial(_lost, bundle, data, some[model.test.target].to_numpy(), rows.task, on_step))
-    stored = _kept(store, model.test, bundle, frame)
+    stored = background.keep(store, model.test, bundle, frame)
     explainer, attributed, note = _attributed(bundle, data, frame, model.test, on_step)
     parts = _importances(model.test, data, measured, attributed)
     known = {} if measured is None else {"metric": measured[0], "score": measured[1].score}
@@ -202,26 +157,6 @@ def _explained(store: Store, model: ModelVersion, on_step: Callable[[str], None]
         **counted,
         **how,
     )
-
-
-def _some(frame: pd.DataFrame, most: int) -> pd.DataFrame:
-    """Return rows drawn at random, the same for the same table."""
-    if len(frame) <= most:
-        return frame
-    return frame.sample(most, random_state=SEED).reset_index(drop=True)
-
-
-def _features(frame: pd.DataFrame, bundle: Bundle, test: TestData) -> Any:
-    from jupyter_mlops.evaluation.rows import NotMeasurableError
-    from jupyter_mlops.explanation.attributions import NotExplainableError
-
-    try:
-        found = subjects.features_of(frame, bundle, test)
-    except NotMeasurableError as error:
-        raise NotExplainableError(str(error)) from None
-    if found.ndim > 2:  # noqa: PLR2004 - a table
-        raise NotExplainableError(f"its rows have shape {found.shape[1:]}; only columns are explained")
-    return found
 
 
 def _asked(ask: Callable[[], Any]) -> Any:
@@ -264,7 +199,7 @@ def _attributed(
     from jupyter_mlops.explanation.choosing import choose
     from jupyter_mlops.explanation.importance import attributed
 
-    rows = _features(_some(frame, BACKGROUND), bundle, test)
+    rows = background.features_of(background.some(frame, background.ROWS), bundle, test)
     manifest = bundle.manifest
     try:
         explainer = _asked(

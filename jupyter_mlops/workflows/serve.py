@@ -47,14 +47,14 @@ def prepare(settings: Settings, target: str, port: int, host: str = "127.0.0.1")
         UsageError: when the port is taken or the address needs a token.
         DeniedError: when the user may not serve it.
     """
-    from jupyter_mlops.workflows.explain import background_path
+    from jupyter_mlops.workflows import background
 
     store = open_store(settings)
     check_binding(host, os.environ.get(TOKEN_VARIABLE, ""), shared=not access.policy(store.ledger).open)
     model = _version(settings, target)
     with acting(settings, "serve", str(model.ref), host=host) as act:
         bundle = store.bundles.path(model.bundle)
-        background = background_path(store, model)
+        known = background.path_of(store, model)
         port = _free_port(host, port)
         deployment = Deployment(
             deployment_id=f"{model.name}-{model.version}-{uuid.uuid4().hex[:8]}",
@@ -72,7 +72,7 @@ def prepare(settings: Settings, target: str, port: int, host: str = "127.0.0.1")
     argv += ["--keys", str(store.keys.folder), "--project", str(settings.root)]
     argv += ["--deployment", deployment.deployment_id, "--model", model.name, "--version", str(model.version)]
     argv += ["--log", str(settings.state / PREDICTIONS), "--port", str(port), "--host", host]
-    argv += ["--background", str(background)] if background else []
+    argv += ["--background", str(known)] if known else []
     environment = {**ONE_THREAD, **os.environ}
     environment.pop(stamp.TOKEN_VARIABLE, None)  # whoever starts it lends it no name
     return Launch(argv=tuple(argv), environment=environment, deployment=deployment)

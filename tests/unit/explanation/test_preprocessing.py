@@ -70,6 +70,11 @@ def double(values: Any) -> Any:
         ),
         (make_column_transformer((filled(PCA(1)), ["age_b"])), [1]),
         (make_column_transformer((make_union(SimpleImputer(), MissingIndicator()), ["age"])), [0, 0]),
+        (
+            make_column_transformer((make_union(SimpleImputer(), MissingIndicator(features="all")), AGES)),
+            [0, 1, 0, 1],
+        ),
+        (make_column_transformer((make_union(filled(PCA(2)), SimpleImputer()), AGES)), None),
         (make_column_transformer((filled(FunctionTransformer(np.exp)), AGES)), [0, 1]),
         (make_column_transformer((FunctionTransformer(double), ["age_b"])), [1]),
         (make_column_transformer(("passthrough", ["age_b"]), (filled(VarianceThreshold()), ["age"])), [1, 0]),

@@ -24,7 +24,7 @@ from jupyter_mlops.records.serving import Prediction
 from jupyter_mlops.store import detached
 from jupyter_mlops.store.opened import open_store
 from jupyter_mlops.store.predictions import PredictionLog
-from jupyter_mlops.workflows import audit, card, explain, models, serve
+from jupyter_mlops.workflows import audit, background, card, explain, models, serve
 from jupyter_mlops.workflows.evaluate import evaluate_gate
 
 if TYPE_CHECKING:
@@ -122,13 +122,13 @@ def test_a_served_answer_is_explained_by_its_id(logged: Path):
 def test_the_serving_process_gets_the_same_rows_whether_it_is_on_record_or_not(logged: Path):
     settings = configuration.load()
     store, model = open_store(settings), models.resolve(settings, "churn/1")
-    before = explain.background_path(store, model)
+    before = background.path_of(store, model)
     found = explain.explain(settings, "churn/1")
     assert before is not None
     assert before.name == found.background
     document = msgspec.json.decode(before.read_bytes())
     assert [each["name"] for each in document["inputs"]] == ["age", "job", "sex"]
-    assert document["inputs"][0]["shape"] == [explain.BACKGROUND]
+    assert document["inputs"][0]["shape"] == [background.ROWS]
     launch = serve.prepare(settings, "churn/1", 0)
     assert launch.argv[launch.argv.index("--background") + 1] == str(before)
 
@@ -188,7 +188,7 @@ def test_a_gate_has_the_version_explained(logged: Path, monkeypatch: pytest.Monk
     gate = Gate(model="churn", conditions=("accuracy >= 0.1",), cell=0)
     for _ in range(2):
         evaluate_gate(settings, gate)
-    on_record = explain.newest(open_store(settings), models.resolve(settings, "churn/1"))
+    on_record = background.newest(open_store(settings), models.resolve(settings, "churn/1"))
     assert isinstance(on_record, Explanation) == (when == "wait")
     asked = ("jupyter_mlops", "models", "explain", "churn/1")
     assert started == ([asked, asked] if when == "background" else [])
@@ -197,7 +197,7 @@ def test_a_gate_has_the_version_explained(logged: Path, monkeypatch: pytest.Monk
 def test_what_is_started_behind_the_back_explains(logged: Path, monkeypatch: pytest.MonkeyPatch):
     settings = configuration.load()
     explain.request(msgspec.structs.replace(settings, explain="wait"), models.resolve(settings, "churn/1"))
-    assert explain.newest(open_store(settings), models.resolve(settings, "churn/1")) is not None
+    assert background.newest(open_store(settings), models.resolve(settings, "churn/1")) is not None
 
 
 def test_the_command_shows_columns_and_one_answer(logged: Path, capsys: pytest.CaptureFixture[str]):
