@@ -213,13 +213,12 @@ def _counted(values: Series, bins: ColumnBins, *, compiled: bool) -> ColumnProfi
         return ColumnProfile(bins=bins, rows=len(values), missing=missing, counts=(0,), sums=(0.0,))
     if bins.kind in _IN_WORDS:
         return _named(values, bins)
-    missing = int(values.isna().sum())
     numbers, strange = _numbers(values, bins.kind)
     found = binning.count(numbers, np.array(bins.cuts), compiled=compiled)
     return ColumnProfile(
         bins=bins,
         rows=len(values),
-        missing=missing,
+        missing=len(values) - strange - int(found.counts.sum()),
         strange=strange,
         counts=tuple(found.counts.tolist()),
         sums=tuple(found.sums.tolist()),
