@@ -269,7 +269,7 @@ def _header(stage: _Stage, **found: Any) -> Header:
         models=tuple(dict.fromkeys(recording.models)),
         metrics=json.loads(json.dumps(recording.metrics, default=float)),
         curves={name: tuple(points) for name, points in recording.curves.items()},
-        reads=dict(recording.reads),
+        reads={**recording.reads, **recording.expected},
         loaded=loaded_beside(recording.root, os.environ.get(ROOT_VARIABLE, "")),
         opened=opened.only_read(recording.root),
         **found,

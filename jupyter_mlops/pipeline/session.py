@@ -17,7 +17,9 @@ class Session:
     """Collect what a stage records; ``upstream_datasets`` are those that its inputs were made from.
 
     ``curves`` are the figures logged step by step: step, value and time in milliseconds each.
-    ``folder`` is the compiled folder that it runs from. ``reads`` maps paths (as text, relative to the notebook's folder or absolute) to the SHA-256 of their content.
+    ``folder`` is the compiled folder that it runs from.
+    ``reads`` maps paths (as text, relative to the notebook's folder or absolute) to the SHA-256 of their content,
+    ``expected`` what was expected of datasets (``expectations://NAME``) to its digest.
     """
 
     run_id: str
@@ -32,6 +34,7 @@ class Session:
     metrics: dict[str, float] = field(default_factory=dict)
     curves: dict[str, list[tuple[int, float, int]]] = field(default_factory=dict)
     reads: dict[str, str] = field(default_factory=dict)
+    expected: dict[str, str] = field(default_factory=dict)
 
     def all_datasets(self) -> list[NamedVersion]:
         """Return the datasets behind this stage: those of its inputs, then its own, each once."""

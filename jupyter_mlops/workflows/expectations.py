@@ -103,7 +103,7 @@ def hold(settings: Settings, session: Session, version: DatasetVersion) -> None:
         BlockedError: when it isn't as expected; it stays on record.
     """
     expected = _of_the_stage(session, version.name) or in_force(open_store(settings), version.name)
-    session.reads[f"{READ}{version.name}"] = expected.said if expected is not None else NOTHING
+    session.expected[f"{READ}{version.name}"] = expected.said if expected is not None else NOTHING
     if expected is not None:
         require(check_version(settings, version, expected, afresh=False))
 
