@@ -285,14 +285,13 @@ class _Running:
         if not versions:
             reason = f"no stage of this run logged a model {gate.model!r} (mlops.log_model)"
             return None if partly else _blocked(gate, 0, self._run_id, reason)
+
+        def tell(step: str) -> None:
+            live.update(step=f"gate {gate.model}: {step}")
+
         try:
             return evaluate_gate(
-                self._settings,
-                gate,
-                versions[-1],
-                run_id=self._run_id,
-                afresh=False,
-                on_step=lambda step: live.update(step=f"gate {gate.model}: {step}"),
+                self._settings, gate, versions[-1], run_id=self._run_id, afresh=False, on_step=tell
             )
         except MlopsError as error:
             return _blocked(gate, versions[-1], self._run_id, str(error))
