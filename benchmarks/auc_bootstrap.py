@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from jupyter_mlops.evaluation import kernels_torch
+from jupyter_mlops.evaluation.device import kernels_torch
 from jupyter_mlops.stats import delong
 from jupyter_mlops.stats.resampling import CompiledKernels, NumpyKernels
 

@@ -20,7 +20,7 @@ import numpy as np
 from jupyter_mlops.evaluation.conditions import parse
 from jupyter_mlops.evaluation.estimate import figure
 from jupyter_mlops.evaluation.measure import Subject, measure
-from jupyter_mlops.evaluation.metrics import plan_of
+from jupyter_mlops.evaluation.metrics.planning import plan_of
 from jupyter_mlops.evaluation.rows import Predictions, TestRows
 from jupyter_mlops.stats import compiled_resampling  # noqa: F401 - loaded, it is what small data is resampled by, too
 

@@ -16,10 +16,10 @@ import numpy as np
 
 from jupyter_mlops.evaluation.conditions import Metric
 from jupyter_mlops.evaluation.estimate import estimate
-from jupyter_mlops.evaluation.metrics import plan_of
+from jupyter_mlops.evaluation.groups.slices import find
+from jupyter_mlops.evaluation.metrics.planning import plan_of
 from jupyter_mlops.evaluation.plan import mean_plan, restricted
 from jupyter_mlops.evaluation.rows import Predictions, TestRows
-from jupyter_mlops.evaluation.slices import find
 
 
 class Count:

@@ -14,8 +14,8 @@ import warnings
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from jupyter_mlops.errors import GateError
-from jupyter_mlops.evaluation import names
-from jupyter_mlops.evaluation.options import Setting
+from jupyter_mlops.evaluation.metrics import names
+from jupyter_mlops.evaluation.metrics.options import Setting
 from jupyter_mlops.records.base import Value
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jupyter_mlops.evaluation.kernels import RESAMPLES
+from jupyter_mlops.evaluation.device.kernels import RESAMPLES
 from jupyter_mlops.evaluation.plan import Floats, Plan, merge_rows
 from jupyter_mlops.evaluation.resampled import Resampling, Term
 from jupyter_mlops.stats import ranking

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jupyter_mlops.evaluation import names
 from jupyter_mlops.evaluation.estimate import Estimate, estimate, figure
 from jupyter_mlops.evaluation.gates import Measurement
-from jupyter_mlops.evaluation.metrics import plan_of, sliced
-from jupyter_mlops.evaluation.own_metrics import OwnMetrics, own_plan
+from jupyter_mlops.evaluation.metrics import names
+from jupyter_mlops.evaluation.metrics.own import OwnMetrics, own_plan
+from jupyter_mlops.evaluation.metrics.planning import plan_of, sliced
 from jupyter_mlops.evaluation.plan import Plan, combined
 from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows
 from jupyter_mlops.evaluation.system import Probe, interval

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from scipy.special import logit
 
-from jupyter_mlops.evaluation.kernels import RESAMPLES, kernels_for
+from jupyter_mlops.evaluation.device.kernels import RESAMPLES, kernels_for
 from jupyter_mlops.stats.bootstrap import ENOUGH, bootstrap
 from jupyter_mlops.stats.intervals import Certain, Law, Normal, Studentized
 from jupyter_mlops.stats.linear import gradients

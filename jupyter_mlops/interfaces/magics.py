@@ -90,7 +90,7 @@ def _card(model: str, cell: str) -> None:
 
 def _gate(model: str, conditions: tuple[str, ...]) -> None:
     from jupyter_mlops import settings
-    from jupyter_mlops.evaluation import picture
+    from jupyter_mlops.evaluation.pictures import picture
     from jupyter_mlops.records.pipeline import Gate
     from jupyter_mlops.workflows.evaluate import evaluate_gate
 

@@ -11,8 +11,8 @@ from jupyter_mlops.records.dataset import Collection, DatasetVersion
 from jupyter_mlops.records.description import Description
 from jupyter_mlops.records.drift import DriftReport
 from jupyter_mlops.records.evaluation import Evaluation
-from jupyter_mlops.records.explanation import Explanation
 from jupyter_mlops.records.expectation import Expectations, Validation
+from jupyter_mlops.records.explanation import Explanation
 from jupyter_mlops.records.model import ModelVersion, Promotion, Retirement
 from jupyter_mlops.records.run import Run, StageExecution
 from jupyter_mlops.records.serving import Deployment, Prediction

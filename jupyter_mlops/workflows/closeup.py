@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from jupyter_mlops.evaluation import axes
-from jupyter_mlops.evaluation.groups_view import Chart, Section, point
-from jupyter_mlops.evaluation.view import GateView, view
+from jupyter_mlops.evaluation.pictures import axes
+from jupyter_mlops.evaluation.pictures.groups_view import Chart, Section, point
+from jupyter_mlops.evaluation.pictures.view import GateView, view
 from jupyter_mlops.records.base import Value
 from jupyter_mlops.records.evaluation import Evaluation, Figure
 from jupyter_mlops.records.expectation import Validation

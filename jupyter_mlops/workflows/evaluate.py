@@ -6,9 +6,9 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
 from jupyter_mlops.errors import NotFoundError
-from jupyter_mlops.evaluation import names
 from jupyter_mlops.evaluation.conditions import Condition, check, metrics_of, parse_all
 from jupyter_mlops.evaluation.gates import judge_all, passed
+from jupyter_mlops.evaluation.metrics import names
 from jupyter_mlops.records.evaluation import Evaluation, Figure, Slice
 from jupyter_mlops.records.model import ModelVersion
 from jupyter_mlops.registry import standing
@@ -108,7 +108,7 @@ def _measured(
     on_step: Callable[[str], None],
 ) -> _Measured:
     from jupyter_mlops.evaluation.measure import measure
-    from jupyter_mlops.evaluation.own_metrics import check_conditions
+    from jupyter_mlops.evaluation.metrics.own import check_conditions
     from jupyter_mlops.workflows import subjects
 
     metrics = [metric for condition in conditions for metric in metrics_of(condition)]
@@ -146,7 +146,7 @@ def _judged(
     run_id: str,
     at: str,
 ) -> Evaluation:
-    from jupyter_mlops.evaluation import kernels
+    from jupyter_mlops.evaluation.device import kernels
     from jupyter_mlops.workflows.system import SystemProbe
 
     rows, system = found.rows, found.own.system
@@ -177,7 +177,7 @@ def _breakdown(
 ) -> tuple[tuple[Figure, ...], tuple[Slice, ...], tuple[str, ...]]:
     if rows is None or own.predictions is None:
         return (), (), ()
-    from jupyter_mlops.evaluation import breakdown
+    from jupyter_mlops.evaluation.groups import breakdown
 
     return breakdown.figures(rows, own.predictions), *breakdown.slices(rows, own.predictions)
 

@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.errors import MlopsError, NotFoundError
-from jupyter_mlops.evaluation import names
 from jupyter_mlops.evaluation.conditions import parse, parse_all
+from jupyter_mlops.evaluation.metrics import names
 from jupyter_mlops.execution import planner
 from jupyter_mlops.records.base import from_json
 from jupyter_mlops.records.evaluation import Evaluation

@@ -130,7 +130,7 @@ def _with_metrics(
     Raises:
         DataError: when one of them can't be a metric, or there are no rows to measure on.
     """
-    from jupyter_mlops.evaluation import own_metrics
+    from jupyter_mlops.evaluation.metrics import own as own_metrics
     from jupyter_mlops.store.bundles import pickle_model
 
     for name, function in functions.items():

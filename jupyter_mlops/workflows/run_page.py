@@ -34,7 +34,7 @@ def write(settings: Settings, run: Run, pipeline: Pipeline) -> Path:
     }
     drawn = []
     if run.gates:
-        from jupyter_mlops.evaluation import picture
+        from jupyter_mlops.evaluation.pictures import picture
 
         drawn = [picture.html(gate) for gate in run.gates]
     write_atomic(page, run_page.render(run, pipeline, links=links, gates=drawn).encode(), durable=False)

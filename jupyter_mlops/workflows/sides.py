@@ -260,9 +260,7 @@ def _stock_cells(subject: Subject, crossing: Mapping[str, tuple[str, ...]], kept
 
 def _code_cells(notebook: Notebook) -> list[Cell]:
     return [
-        cell
-        for cell in notebook.cells
-        if cell.cell_type == "code" and _kind(cell) not in ("skip", *ABOUT)
+        cell for cell in notebook.cells if cell.cell_type == "code" and _kind(cell) not in ("skip", *ABOUT)
     ]
 
 

@@ -8,7 +8,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.errors import MlopsError
-from jupyter_mlops.evaluation import names
+from jupyter_mlops.evaluation.metrics import names
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from jupyter_mlops.evaluation.measure import Subject
-    from jupyter_mlops.evaluation.own_metrics import OwnMetrics
+    from jupyter_mlops.evaluation.metrics.own import OwnMetrics
     from jupyter_mlops.evaluation.rows import TestRows
     from jupyter_mlops.records.model import ModelVersion, TestData
     from jupyter_mlops.store.bundles import Bundle
@@ -62,7 +62,7 @@ def own_metrics(
     store: Store, model: ModelVersion, asked: frozenset[str], frame: pd.DataFrame | None
 ) -> OwnMetrics:
     """Return the functions that a version is measured by, where one is asked for, and the rows for those that want them."""
-    from jupyter_mlops.evaluation.own_metrics import OwnMetrics
+    from jupyter_mlops.evaluation.metrics.own import OwnMetrics
 
     manifest = store.bundles.manifest(model.bundle)
     if not asked & set(manifest.own_metrics):
@@ -101,7 +101,7 @@ class Bench:
 def of(bench: Bench, model: ModelVersion, bundle: Bundle) -> Subject:
     """Ask a version for the test rows, once, and only for what the conditions need."""
     from jupyter_mlops.evaluation.measure import Subject
-    from jupyter_mlops.evaluation.own_metrics import wants_scores
+    from jupyter_mlops.evaluation.metrics.own import wants_scores
     from jupyter_mlops.evaluation.robustness import harmed
     from jupyter_mlops.evaluation.rows import NotMeasurableError, predict
     from jupyter_mlops.workflows.system import SystemProbe

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jupyter_mlops.evaluation import names
 from jupyter_mlops.evaluation.measure import NO_ROWS
+from jupyter_mlops.evaluation.metrics import names
 from jupyter_mlops.evaluation.rows import NotMeasurableError
 from jupyter_mlops.evaluation.system import SystemFigure
 

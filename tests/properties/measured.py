@@ -11,7 +11,7 @@ from hypothesis import assume, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from jupyter_mlops.evaluation.quality import quality_plan
+from jupyter_mlops.evaluation.metrics.quality import quality_plan
 
 if TYPE_CHECKING:
     from jupyter_mlops.evaluation.rows import Predictions, TestRows

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import precision_score
 
 from jupyter_mlops.evaluation.conditions import Metric
-from jupyter_mlops.evaluation.metrics import plan_of
+from jupyter_mlops.evaluation.metrics.planning import plan_of
 from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows
 from jupyter_mlops.stats import fairness
 from jupyter_mlops.stats.extremes import Extreme

@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from sklearn import metrics as sk
 from sklearn.calibration import calibration_curve
 
-from jupyter_mlops.evaluation.quality import quality_plan
+from jupyter_mlops.evaluation.metrics.quality import quality_plan
 from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows
 from tests.properties.measured import FEW, Case, figure, repeated, same
 

@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 from sklearn import metrics as sk
 
-from jupyter_mlops.evaluation.quality import quality_plan
+from jupyter_mlops.evaluation.metrics.quality import quality_plan
 from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows
 from tests.properties.measured import FEW, Case, figure, same
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics as sk
 
-from jupyter_mlops.evaluation import names
-from jupyter_mlops.evaluation.quality import quality_plan
+from jupyter_mlops.evaluation.metrics import names
+from jupyter_mlops.evaluation.metrics.quality import quality_plan
 from jupyter_mlops.evaluation.rows import Forecast, NotMeasurableError, Predictions, TestRows
 from tests.properties.measured import FEW, Case, estimates, figure, repeated, same
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from jupyter_mlops.evaluation.conditions import Metric
-from jupyter_mlops.evaluation.metrics import plan_of
+from jupyter_mlops.evaluation.metrics.planning import plan_of
 from jupyter_mlops.evaluation.plan import Plan, merge_rows
 from jupyter_mlops.evaluation.rows import Predictions, TestRows
 

@@ -228,7 +228,7 @@ def _mark(stage: StageRun) -> str:
 
 
 def _condition(condition: ConditionResult) -> str:
-    from jupyter_mlops.evaluation.view import said
+    from jupyter_mlops.evaluation.pictures.view import said
 
     measured = said(condition)
     value = f" (is {measured})" if measured else ""

@@ -45,7 +45,7 @@ def run_document(run: Run, *, drawn: bool) -> dict[str, Any]:
     """Return a run as JSON; ``drawn``: each gate with ``view``, what its picture shows."""
     document: dict[str, Any] = to_builtins(run)
     if drawn and run.gates:
-        from jupyter_mlops.evaluation.view import view
+        from jupyter_mlops.evaluation.pictures.view import view
 
         document["gates"] = [{**to_builtins(gate), "view": to_builtins(view(gate))} for gate in run.gates]
     return document

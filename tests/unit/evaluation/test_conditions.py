@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_mlops.errors import GateError
-from jupyter_mlops.evaluation import names
-from jupyter_mlops.evaluation.catalogue import CATALOGUE
 from jupyter_mlops.evaluation.conditions import Metric, check, metrics_of, parse, parse_all
+from jupyter_mlops.evaluation.metrics import names
+from jupyter_mlops.evaluation.metrics.catalogue import CATALOGUE
 
 if TYPE_CHECKING:
-    from jupyter_mlops.evaluation.options import Setting
+    from jupyter_mlops.evaluation.metrics.options import Setting
 
 
 @pytest.mark.parametrize(

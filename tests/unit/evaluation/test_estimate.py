@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jupyter_mlops.evaluation import kernels, kernels_torch
+from jupyter_mlops.evaluation.device import kernels, kernels_torch
+from jupyter_mlops.evaluation.device.kernels_torch import TorchKernels
 from jupyter_mlops.evaluation.estimate import Estimate, estimate, figure
-from jupyter_mlops.evaluation.kernels_torch import TorchKernels
 from jupyter_mlops.evaluation.plan import (
     Plan,
     Ranks,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jupyter_mlops.evaluation.kernels_torch import TorchKernels
+from jupyter_mlops.evaluation.device.kernels_torch import TorchKernels
 from jupyter_mlops.stats import ranking, resampling, weights
 from jupyter_mlops.stats.resampling import CompiledKernels, Kernels, NumpyKernels
 
@@ -69,7 +69,7 @@ def test_long_data_is_taken_in_parts(other: Kernels, monkeypatch: pytest.MonkeyP
     summands = RANDOM.normal(size=(101, 2))
     whole = NumpyKernels().sums(1, 50, summands)
     monkeypatch.setattr(resampling, "CHUNK", 404)
-    monkeypatch.setattr("jupyter_mlops.evaluation.kernels_torch.CHUNK", 404)
+    monkeypatch.setattr("jupyter_mlops.evaluation.device.kernels_torch.CHUNK", 404)
     np.testing.assert_allclose(NumpyKernels().sums(1, 50, summands), whole)
     np.testing.assert_allclose(other.sums(1, 50, summands), whole, rtol=1e-12)
     gradients = RANDOM.normal(size=(50, 2))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.evaluation import names
-from jupyter_mlops.evaluation.forecasts import forecast_plan
-from jupyter_mlops.evaluation.label_metrics import label_plan
-from jupyter_mlops.evaluation.ranking_metrics import ranking_plan
-from jupyter_mlops.evaluation.regression_metrics import regression_plan
+from jupyter_mlops.evaluation.metrics import names
+from jupyter_mlops.evaluation.metrics.forecasts import forecast_plan
+from jupyter_mlops.evaluation.metrics.labels import label_plan
+from jupyter_mlops.evaluation.metrics.rankings import ranking_plan
+from jupyter_mlops.evaluation.metrics.regression import regression_plan
+from jupyter_mlops.evaluation.metrics.scores import score_plan
 from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows
-from jupyter_mlops.evaluation.score_metrics import score_plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

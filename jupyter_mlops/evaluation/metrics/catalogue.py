@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from jupyter_mlops.evaluation import options
+from jupyter_mlops.evaluation.metrics import options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from jupyter_mlops.evaluation.options import Option
+    from jupyter_mlops.evaluation.metrics.options import Option
 
 Family = Literal["label", "score", "regression", "forecast", "ranking", "fairness", "gpu", "system"]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jupyter_mlops.evaluation.cuts import cuts
+from jupyter_mlops.evaluation.groups.cuts import cuts
 from jupyter_mlops.evaluation.plan import restricted
 from jupyter_mlops.evaluation.rows import NotMeasurableError
 from jupyter_mlops.stats.fairness import SMALLEST_GROUP
@@ -20,7 +20,7 @@ from jupyter_mlops.stats.fairness import SMALLEST_GROUP
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from jupyter_mlops.evaluation.cuts import Cut
+    from jupyter_mlops.evaluation.groups.cuts import Cut
     from jupyter_mlops.evaluation.plan import Floats, Plan, Sums
     from jupyter_mlops.evaluation.rows import Codes, TestRows
     from jupyter_mlops.stats.bootstrap import Statistic

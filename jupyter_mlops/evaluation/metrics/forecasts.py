@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jupyter_mlops.evaluation.metrics.regression import numbers_of, pinball
 from jupyter_mlops.evaluation.plan import Floats, Plan, mean_plan
-from jupyter_mlops.evaluation.regression_metrics import numbers_of, pinball
 from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
-from jupyter_mlops.evaluation import picture
+from jupyter_mlops.evaluation.pictures import picture
 from jupyter_mlops.records.evaluation import ConditionResult, Evaluation
 
 EVALUATION = Evaluation(

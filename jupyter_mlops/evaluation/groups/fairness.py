@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jupyter_mlops.evaluation.groups import groups_of
-from jupyter_mlops.evaluation.label_metrics import code_of
+from jupyter_mlops.evaluation.groups.grouping import groups_of
+from jupyter_mlops.evaluation.metrics.labels import code_of
 from jupyter_mlops.evaluation.plan import Sums, sums_plan
 from jupyter_mlops.evaluation.rows import NotMeasurableError, encode
 from jupyter_mlops.stats import fairness
 
 if TYPE_CHECKING:
     from jupyter_mlops.evaluation.conditions import Metric
-    from jupyter_mlops.evaluation.groups import Groups
+    from jupyter_mlops.evaluation.groups.grouping import Groups
     from jupyter_mlops.evaluation.plan import Floats, Plan
     from jupyter_mlops.evaluation.rows import Array, Predictions, TestRows
 

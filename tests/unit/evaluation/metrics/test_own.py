@@ -9,7 +9,7 @@ import pytest
 from sklearn import metrics as sk
 
 from jupyter_mlops.evaluation.estimate import figure
-from jupyter_mlops.evaluation.own_metrics import OwnMetrics, check, own_plan, wants_scores
+from jupyter_mlops.evaluation.metrics.own import OwnMetrics, check, own_plan, wants_scores
 from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error, r2_score, roc_auc_score
 
-from jupyter_mlops.evaluation import breakdown
+from jupyter_mlops.evaluation.groups import breakdown
 from jupyter_mlops.evaluation.rows import Predictions, TestRows
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jupyter_mlops.errors import DataError, GateError
-from jupyter_mlops.evaluation.catalogue import CATALOGUE, WORST_FOUND_SLICE, WORST_SLICE
 from jupyter_mlops.evaluation.conditions import metrics_of
+from jupyter_mlops.evaluation.metrics.catalogue import CATALOGUE, WORST_FOUND_SLICE, WORST_SLICE
 from jupyter_mlops.evaluation.plan import Floats, Plan, mean_plan
 from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from jupyter_mlops.evaluation import axes
-from jupyter_mlops.evaluation.view import view
+from jupyter_mlops.evaluation.pictures import axes
+from jupyter_mlops.evaluation.pictures.view import view
 from jupyter_mlops.records.evaluation import Accelerator, ConditionResult, Evaluation, Figure, Slice
 
 ANY = st.floats(allow_nan=True, allow_infinity=True)
@@ -222,7 +222,7 @@ def test_the_champion_stands_beside_the_figures() -> None:
     assert r2.bar is None
 
 
-GOLDEN = Path(__file__).parents[2] / "golden" / "gate_view.json"
+GOLDEN = Path(__file__).parents[3] / "golden" / "gate_view.json"
 
 
 def test_what_the_sidebar_is_sent() -> None:

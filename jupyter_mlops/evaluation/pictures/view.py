@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.errors import GateError
-from jupyter_mlops.evaluation import axes, conditions, groups_view
-from jupyter_mlops.evaluation.axes import Bar, interval, number, p_value
-from jupyter_mlops.evaluation.groups_view import Section
+from jupyter_mlops.evaluation import conditions
+from jupyter_mlops.evaluation.pictures import axes, groups_view
+from jupyter_mlops.evaluation.pictures.axes import Bar, interval, number, p_value
+from jupyter_mlops.evaluation.pictures.groups_view import Section
 from jupyter_mlops.records.base import Value
 from jupyter_mlops.records.evaluation import ConditionStatus
 

@@ -8,16 +8,16 @@ import numpy as np
 from msgspec.structs import replace
 
 from jupyter_mlops.evaluation.conditions import Metric
+from jupyter_mlops.evaluation.device.kernels import RESAMPLES
 from jupyter_mlops.evaluation.estimate import estimate
-from jupyter_mlops.evaluation.groups import groups_of
-from jupyter_mlops.evaluation.kernels import RESAMPLES
-from jupyter_mlops.evaluation.label_metrics import label_codes
-from jupyter_mlops.evaluation.metrics import plan_of
+from jupyter_mlops.evaluation.groups.grouping import groups_of
+from jupyter_mlops.evaluation.groups.slices import find
+from jupyter_mlops.evaluation.metrics.labels import label_codes
+from jupyter_mlops.evaluation.metrics.planning import plan_of
+from jupyter_mlops.evaluation.metrics.quality import quality_plan
 from jupyter_mlops.evaluation.plan import mean_plan
-from jupyter_mlops.evaluation.quality import quality_plan
 from jupyter_mlops.evaluation.resampled import FEWEST
 from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows
-from jupyter_mlops.evaluation.slices import find
 from jupyter_mlops.records.evaluation import Figure, Slice
 
 if TYPE_CHECKING:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from jupyter_mlops.evaluation.groups_view import WORST
-from jupyter_mlops.evaluation.picture_style import STYLE
-from jupyter_mlops.evaluation.view import context, said, view
+from jupyter_mlops.evaluation.pictures.groups_view import WORST
+from jupyter_mlops.evaluation.pictures.style import STYLE
+from jupyter_mlops.evaluation.pictures.view import context, said, view
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from jupyter_mlops.evaluation.axes import Bar
-    from jupyter_mlops.evaluation.groups_view import Chart, Point, Section
-    from jupyter_mlops.evaluation.view import ConditionView, GateView
+    from jupyter_mlops.evaluation.pictures.axes import Bar
+    from jupyter_mlops.evaluation.pictures.groups_view import Chart, Point, Section
+    from jupyter_mlops.evaluation.pictures.view import ConditionView, GateView
     from jupyter_mlops.records.evaluation import Evaluation
 
 _MARKS = {"passed": "✓", "failed": "✗", "not evaluated": "○"}

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from jupyter_mlops.evaluation.conditions import parse
-from jupyter_mlops.evaluation.cuts import cuts
+from jupyter_mlops.evaluation.groups.cuts import cuts
+from jupyter_mlops.evaluation.groups.slices import find
 from jupyter_mlops.evaluation.measure import Subject, measure
 from jupyter_mlops.evaluation.plan import mean_plan
 from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows
-from jupyter_mlops.evaluation.slices import find
 
 SIMULATIONS = int(os.environ.get("JUPYTER_MLOPS_TEST_SIMULATIONS", "300")) // 6
 

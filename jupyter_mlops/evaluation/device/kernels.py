@@ -23,7 +23,7 @@ WORTH_CALLING = 200_000_000
 def kernels_for(draws: int) -> Kernels:
     """Choose what computes so many draws (rows x resamples) soonest."""
     if draws >= (WORTH_CALLING if "torch" in sys.modules else WORTH_A_GPU):
-        from jupyter_mlops.evaluation import kernels_torch
+        from jupyter_mlops.evaluation.device import kernels_torch
 
         found = kernels_torch.on_gpu()
         if found is not None:

@@ -7,15 +7,17 @@ import re
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.errors import GateError
-from jupyter_mlops.evaluation import axes, conditions, names
-from jupyter_mlops.evaluation.axes import Bar, number
+from jupyter_mlops.evaluation import conditions
+from jupyter_mlops.evaluation.metrics import names
+from jupyter_mlops.evaluation.pictures import axes
+from jupyter_mlops.evaluation.pictures.axes import Bar, number
 from jupyter_mlops.records.base import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from jupyter_mlops.evaluation.axes import Axis
     from jupyter_mlops.evaluation.conditions import Metric
+    from jupyter_mlops.evaluation.pictures.axes import Axis
     from jupyter_mlops.records.evaluation import ConditionResult, Evaluation, Figure, Slice
 
 # More groups than these are for the JSON.

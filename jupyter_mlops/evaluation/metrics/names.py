@@ -5,13 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.errors import GateError, NotFoundError
-from jupyter_mlops.evaluation.catalogue import CATALOGUE, LATENCIES, SERVED, WORST_FOUND_SLICE, WORST_SLICE
+from jupyter_mlops.evaluation.metrics.catalogue import (
+    CATALOGUE,
+    LATENCIES,
+    SERVED,
+    WORST_FOUND_SLICE,
+    WORST_SLICE,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from jupyter_mlops.evaluation.catalogue import Family
-    from jupyter_mlops.evaluation.options import Setting
+    from jupyter_mlops.evaluation.metrics.catalogue import Family
+    from jupyter_mlops.evaluation.metrics.options import Setting
 
 __all__ = ["LATENCIES", "SERVED", "WORST_FOUND_SLICE", "WORST_SLICE"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from jupyter_mlops.evaluation.label_metrics import code_of
+from jupyter_mlops.evaluation.metrics.labels import code_of
 from jupyter_mlops.evaluation.plan import Floats, Plan, Ranks, Sums, mean_plan, rank_plan, sums_plan
 from jupyter_mlops.evaluation.rows import Codes, NotMeasurableError, Predictions, TestRows, encode
 from jupyter_mlops.stats import ranking

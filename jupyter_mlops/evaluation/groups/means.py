@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jupyter_mlops.evaluation.fairness import positives
-from jupyter_mlops.evaluation.groups import groups_of
+from jupyter_mlops.evaluation.groups.fairness import positives
+from jupyter_mlops.evaluation.groups.grouping import groups_of
 from jupyter_mlops.evaluation.plan import Sums, sums_plan
 from jupyter_mlops.evaluation.rows import Codes, NotMeasurableError, encode
 from jupyter_mlops.stats.extremes import Extreme

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jupyter_mlops.evaluation import names
 from jupyter_mlops.evaluation.estimate import figure
-from jupyter_mlops.evaluation.fairness import rates_plan
-from jupyter_mlops.evaluation.group_means import means_plan
-from jupyter_mlops.evaluation.groups import groups_of
+from jupyter_mlops.evaluation.groups.fairness import rates_plan
+from jupyter_mlops.evaluation.groups.grouping import groups_of
+from jupyter_mlops.evaluation.groups.means import means_plan
+from jupyter_mlops.evaluation.groups.slices import found_plan
+from jupyter_mlops.evaluation.metrics import names
+from jupyter_mlops.evaluation.metrics.quality import quality_plan
 from jupyter_mlops.evaluation.plan import Plan, extreme_plan, restricted
-from jupyter_mlops.evaluation.quality import quality_plan
 from jupyter_mlops.evaluation.robustness import Again, harm_of, harmed_plan
 from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows
-from jupyter_mlops.evaluation.slices import found_plan
 from jupyter_mlops.stats.fairness import CRITERIA
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""The catalogue of figures, and how each is planned."""
