@@ -41,19 +41,23 @@ def main() -> None:
     mlops("graph", NOTEBOOK)
     title("2  The graph, as a folder that stock ploomber and papermill run")
     mlops("compile", NOTEBOOK, "-o", str(COMPILED))
-    title("3  Run the stages; register data and model; judge the model by its gate")
+    title("3  Check the data, run the stages, register data and model, judge the model by its gate")
     mlops("run", NOTEBOOK)
     title("4  The gate has passed: this version becomes the champion")
     mlops("models", "promote", MODEL)
-    title("5  Serve it, and ask it about the people of 2018")
+    title("5  Serve it, ask it about the people of 2018, and tell it later what came true")
     with server() as address:
-        prediction = ask_about_2018(address)
-        title("6  Where does one of these predictions come from?")
+        prediction, one = ask_about_2018(address)
+        title("6  Why did it answer so?")
+        explain(address, one)
+        title("7  Where does one of these predictions come from?")
         mlops("lineage", f"prediction/{prediction}")
-        title("7  Are the people of 2018 still like those of 2015?")
+        title("8  Are the people of 2018 still like those of 2015?")
         REPORT.parent.mkdir(exist_ok=True)
         mlops("drift", "census-training", f"live:{MODEL}", "-o", str(REPORT))
-    title("8  MLflow shows the same")
+    title("9  What does this version decide by?")
+    mlops("models", "explain", MODEL)
+    title("10 MLflow shows the same")
     mlops("models", "sync")
     farewell(time.perf_counter() - started, prediction)
 
@@ -94,13 +98,17 @@ def wait_until_ready(process: subprocess.Popen[str]) -> str:
     sys.exit(process.wait(timeout=READY_WITHIN) or 1)
 
 
-def ask_about_2018(address: str) -> str:
-    """Send everybody of 2018 to the server; return the id of one prediction."""
+def ask_about_2018(address: str) -> tuple[str, list[dict[str, Any]]]:
+    """Send everybody of 2018 to the server, then what came true; return a prediction's id, and one person's answers."""
     survey = pd.read_parquet("employment_ma.parquet")
     people = survey[(survey["year"] == 2018) & (survey["AGEP"] >= 16)]
     url = f"{address}/v2/models/{MODEL}"
     datatypes = {column["name"]: column["datatype"] for column in ask(url)["inputs"]}
     right, milliseconds, identity = 0, [], ""
+    first = [
+        {"name": name, "datatype": datatype, "shape": [1], "data": people[name].head(1).tolist()}
+        for name, datatype in datatypes.items()
+    ]
     with Progress(console=console) as progress:
         task = progress.add_task("people asked about", total=len(people))
         for start in range(0, len(people), BATCH):
@@ -114,13 +122,27 @@ def ask_about_2018(address: str) -> str:
             milliseconds.append((time.perf_counter() - began) * 1000)
             predicted = next(output["data"] for output in answer["outputs"] if output["name"] == "predict")
             right += sum(int(p) == t for p, t in zip(predicted, batch["employed"].tolist(), strict=True))
+            ask(f"{url}/feedback", {"id": answer["id"], "label": batch["employed"].tolist()})
             identity = identity or answer["id"]
             progress.advance(task, len(batch))
     console.print(
         f"{len(people):,} people in {len(milliseconds)} requests, {statistics.median(milliseconds):.1f} ms each; "
         f"{right / len(people):.1%} predicted right"
     )
-    return identity
+    return identity, first
+
+
+def explain(address: str, inputs: list[dict[str, Any]]) -> None:
+    """Ask the server how its answer about one person came about; print the answers that moved it most."""
+    answer = ask(f"{address}/v2/models/{MODEL}/explain", {"inputs": inputs})
+    [found] = answer["explanations"]
+    given = {each["name"]: each["data"][0] for each in inputs}
+    console.print(f"{answer['method']}: {answer['scale']} {found['base']:.2f} of not knowing the person")
+    moved = sorted(found["attributions"].items(), key=lambda each: -abs(each[1]))
+    for name, by in moved[:4]:
+        console.print(f"  {by:+.2f}  {name} = {given[name]}")
+    rest = sum(by for _, by in moved[4:])
+    console.print(f"  {rest:+.2f}  all else\n  {found['value']:.2f}  what the model said")
 
 
 def ask(url: str, body: object = None) -> dict[str, Any]:
