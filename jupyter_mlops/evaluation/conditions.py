@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import json
+import math
 import re
 import sys
 import warnings
@@ -27,7 +28,7 @@ _OPERATORS: dict[type[ast.cmpop], Operator] = {ast.GtE: ">=", ast.Gt: ">", ast.L
 _MIRRORED: dict[Operator, Operator] = {">=": "<=", ">": "<", "<=": ">=", "<": ">"}
 # Text in quotes is passed over, so that a # in an attribute's name is no comment.
 _COMMENT = re.compile(r"""^((?:[^'"#]|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')*)\#.*$""", re.DOTALL)
-_OPTIONAL = re.compile(r"\s+optional\s*$")
+_OPTIONAL = "optional"
 _CHAMPION = "champion"
 # No condition needs more, and what nests deeper than Python's stack can't be written in it.
 LONGEST = 300
@@ -94,8 +95,10 @@ def parse(text: str, where: str = "") -> Condition:
         return _parse(text)
     except GateError as error:
         place = f"{where}: " if where else ""
+        shown = text.strip()
+        shown = shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"
         raise GateError(
-            f"{place}condition {text.strip()!r}: {error.message}", hint=error.hint, text=text, **error.details
+            f"{place}condition {shown!r}: {error.message}", hint=error.hint, text=text, **error.details
         ) from None
 
 
@@ -124,8 +127,9 @@ def parse_all(lines: tuple[str, ...], model: str) -> tuple[Condition, ...]:
 
 def _parse(text: str) -> Condition:
     line = _COMMENT.sub(r"\1", text).strip()
-    optional = bool(_OPTIONAL.search(line))
-    line = _OPTIONAL.sub("", line).strip()
+    before = line.removesuffix(_OPTIONAL)
+    optional = before != line and before != before.rstrip()
+    line = before.rstrip() if optional else line
     if not line:
         raise GateError("it is empty", hint=_EXAMPLE)
     if len(line) > LONGEST:
@@ -240,6 +244,13 @@ def _is_champion(node: ast.expr) -> bool:
 
 def _threshold(node: ast.expr) -> Threshold:
     """Reduce an expression over numbers and the champion's metrics to its linear form."""
+    threshold = _linear(node)
+    if not all(map(math.isfinite, (threshold.constant, *(factor for _, factor in threshold.champion)))):
+        raise GateError("a number in it is too large", hint="mend the number")
+    return threshold
+
+
+def _linear(node: ast.expr) -> Threshold:
     if isinstance(node, ast.Constant):
         return Threshold(constant=_number(node))
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):

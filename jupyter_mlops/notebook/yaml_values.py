@@ -88,7 +88,7 @@ def scalar(node: Node) -> Scalar | None:
     """Return a number, truth value or word; None for ``null``.
 
     Raises:
-        UsageError: when it is no single value.
+        UsageError: when it is no single value, or too large a number.
     """
     if not isinstance(node, ScalarNode):
         raise wrong(node, "a single value belongs here", "write a number or a word")
@@ -99,7 +99,12 @@ def scalar(node: Node) -> Scalar | None:
         return _words[text]
     if _whole.fullmatch(text) and len(text.lstrip("+-")) <= _MOST_DIGITS:
         return int(text)
-    return float(text) if _float.fullmatch(text) else text
+    if not _float.fullmatch(text):
+        return text
+    # On record an infinite number would be none.
+    if not math.isfinite(float(text)):
+        raise wrong(node, f"{text!r} is too large a number", "write a smaller one, or put it in quotes")
+    return float(text)
 
 
 def number(node: Node) -> int | float:

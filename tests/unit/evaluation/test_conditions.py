@@ -98,6 +98,9 @@ def test_what_parses(
         ("accuracy >= 'a'", "'a' is not a number"),
         ("accuracy >= True", "True is not a number"),
         ("accuracy >= 1e999", "too large"),
+        ("accuracy <= 1e308 * 10", "too large"),
+        ("accuracy >= champion.accuracy * 1e308 * 10", "too large"),
+        ("accuracy >= 1e308 * 10 - 1e308 * 10", "too large"),
         ("accuracy >= 1 / 0", "divides by zero"),
         ("accuracy >= champion.accuracy * champion.f1", "can't be compared with"),
         ("accuracy >= 1 / champion.f1", "can't be compared with"),
@@ -156,6 +159,12 @@ def test_a_figure_is_read_again_as_it_is_written(keywords: dict[str, Setting], p
 def test_attributes_are_read_again_as_they_are_written(attributes: list[str]) -> None:
     figure = Metric(name="demographic_parity_difference", attributes=tuple(attributes))
     assert parse(f"{figure} <= 0.1").metric == figure
+
+
+def test_a_giant_line_is_refused_at_once_and_in_short() -> None:
+    with pytest.raises(GateError) as caught:
+        parse("accuracy >= 0.8" + " " * 200_000 + "x")  # quadratic, this would take minutes
+    assert len(str(caught.value)) < 1_000
 
 
 def test_all_errors_come_at_once() -> None:

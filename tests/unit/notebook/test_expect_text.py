@@ -127,6 +127,7 @@ def test_an_empty_cell_expects_nothing(body: str):
         ("? [a]\n: b", "a name is no text", 1),
         ("[" * 1500, "nested too deeply", 1),
         ("columns: !!python/object/apply:os.system ['true']", "columns is no mapping", 1),
+        ("columns: {a: {values: [1, 1e999]}}", "'1e999' is too large a number", 1),
     ],
 )  # fmt: skip
 def test_what_cannot_be_understood_is_said_in_one_line(body: str, message: str, line: int):
