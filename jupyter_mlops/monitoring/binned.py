@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from jupyter_mlops.data.column_types import as_type
 from jupyter_mlops.errors import DataError
 from jupyter_mlops.monitoring.columns import (
     BOOLEAN,
@@ -231,6 +232,9 @@ def _numbers(values: Series, kind: str) -> tuple[Floats, int]:
         return _lengths(values.dropna()), 0
     if basic_kind(values) in (kind, ""):
         return (plain(values), 0) if basic_kind(values) else (np.zeros(0), 0)
+    if kind == DATE and basic_kind(values) == CATEGORICAL:
+        dates, wrong = as_type(values, "date", from_text=True)
+        return plain(dates), int(wrong.sum())
     if kind == NUMERIC and not pd.api.types.is_datetime64_any_dtype(values.dtype):
         numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
         return numbers, int(np.isnan(numbers).sum() - values.isna().sum())

@@ -120,7 +120,7 @@ def _numeric(name: str, reference: ColumnProfile, current: ColumnProfile) -> Col
     if gap is not None:
         notes.append(f"KS between {gap.low:.4f} and {gap.high:.4f}, counted in bins")
     if current.strange:
-        notes.append(f"{current.strange:,} values of another type")
+        notes.append(f"{current.strange:,} value{'s' if current.strange > 1 else ''} of another type")
     return found_in(name, kind, found, tests, p_values, notes, _plot(first, second, cuts, dates=kind == DATE))
 
 

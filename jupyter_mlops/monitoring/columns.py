@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from jupyter_mlops.data.column_types import as_type
 from jupyter_mlops.stats import sorted_gaps, two_sample
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ UNIQUE_SHARE = 0.5
 FEWEST_UNIQUE = 100
 # So many rows settle what kind of values most columns hold.
 _FIRST = 1_000
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 NUMERIC, DATE, CATEGORICAL, BOOLEAN, TEXT, EMBEDDING, OTHER = (
     "numeric",
@@ -97,7 +100,7 @@ class Side:
     """One sample's values of a column, with all that the tests ask of them, worked out once and kept."""
 
     def __init__(self, values: Series, room: Floats | None = None) -> None:
-        self.values = values
+        self.values = dated(values)
         self.rows = len(values)
         self._room = room
 
@@ -188,6 +191,21 @@ def basic_kind(values: Series) -> str:
     if isinstance(present.iloc[0], bool) and set(present) <= {True, False}:
         return BOOLEAN
     return EMBEDDING if _are_vectors(present) else CATEGORICAL
+
+
+def dated(values: Series) -> Series:
+    """Return a column of nothing but dates in words (ISO 8601: CSV files have no others) as dates, any other as it is."""
+    types = pd.api.types
+    if not (types.is_object_dtype(values.dtype) or isinstance(values.dtype, pd.StringDtype)):
+        return values
+    first = values.iloc[:_FIRST].dropna()
+    if first.empty or not all(_DAY.match(str(value)) for value in first):
+        return values
+    for part in (first, values):
+        found, wrong = as_type(part, "date", from_text=True)
+        if wrong.any():
+            return values
+    return found
 
 
 def have_codes(*sides: Side) -> bool:

@@ -50,7 +50,8 @@ def measure(name: str, reference: Side, current: Side) -> ColumnDrift:
     if not kinds:
         return ColumnDrift(name=name, kind=OTHER, drifted=False, tests={}, note="no values on either side")
     if len(kinds) > 1 and not kinds <= {CATEGORICAL, BOOLEAN}:
-        note = f"type changed from {reference.values.dtype} to {current.values.dtype}"
+        before, after = (DATE if side.kind == DATE else side.values.dtype for side in (reference, current))
+        note = f"type changed from {before} to {after}"
         return ColumnDrift(name=name, kind=OTHER, drifted=True, tests={}, note=note)
     kind = kinds.pop() if len(kinds) == 1 else CATEGORICAL
     if kind == NUMERIC and have_codes(reference, current):

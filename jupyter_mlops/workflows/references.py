@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from jupyter_mlops.settings import Settings
     from jupyter_mlops.workflows.samples import Sample
 
-FORMAT = 1
+FORMAT = 2
 _INDEX = "reference.json"
 _DRAWN = "drawn.parquet"
 

@@ -10,6 +10,8 @@ from jupyter_mlops.monitoring import binned
 from jupyter_mlops.monitoring.binned_drift import compare_profiles
 from jupyter_mlops.monitoring.drift import compare
 
+DAYS = [f"2026-01-{1 + day % 28:02}" for day in range(200)]
+
 
 def frame(seed: int, rows: int = 8_000, shift: float = 0.0) -> pd.DataFrame:
     random = np.random.default_rng(seed)
@@ -86,6 +88,10 @@ def column_of(before: list[object], after: list[object]) -> tuple[bool, str]:
         ([1.5, 2.5] * 100, ["1.5", "2.5"] * 100, False, "KS between 0.0000 and 0.0000, counted in bins"),
         ([1.5, 2.5] * 100, [1.5, "x"] * 100, True, "100 values of another type"),
         ([1.5, np.inf] * 100, [1.5, -np.inf] * 100, True, "KS between 0.5000 and 0.5000, counted in bins"),
+        (DAYS, DAYS, False, "counted in bins"),
+        (DAYS, [pd.Timestamp(day) for day in DAYS], False, "counted in bins"),
+        (DAYS, [*DAYS[1:], "n/k"], False, "; 1 value of another type"),
+        (DAYS, ["2027-01-01"] * 200, True, "KS between 1.0000 and 1.0000"),
         (["a", "b"] * 100, ["a", "z"] * 100, True, "1 unseen value: z"),
         ([True, False] * 100, [True, False] * 100, False, ""),
         ([1, 2] * 100, [1.0, 2.0] * 100, False, ""),

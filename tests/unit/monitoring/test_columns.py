@@ -81,3 +81,19 @@ def test_categories_of_numbers_of_two_types_meet() -> None:
 def test_lists_are_compared_by_their_text() -> None:
     first, _ = columns.categories(columns.Side(pd.Series([[1], [1], [2]])), columns.Side(pd.Series([[1]])))
     assert dict(zip(first.labels, first.counts, strict=True)) == {"[1]": 2, "[2]": 1}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["2026-01-01", "now"],
+        ["2026-01-01", ""],
+        ["2026-13-01"],
+        ["2026-01-01 to 2026-02-01"],
+        ["2026"],
+        [None],
+    ],
+)
+def test_words_that_are_no_dates_stay_words(words: list[str | None]) -> None:
+    values = pd.Series(words, dtype=object)
+    assert columns.dated(values) is values

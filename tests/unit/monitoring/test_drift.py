@@ -112,6 +112,8 @@ def test_unseen_categories() -> None:
          "inf before, -inf now; infinite values: 200 in the reference, 200 in the current data"),
         ([1e308, -1e308] * 100, [5e-324] * 200, "numeric", True, "is 4.94066e-324 throughout"),
         ([1j] * 200, [1j] * 200, "other", False, ""),
+        (["2026-01-01", "2026-01-02"] * 100, ["2026-01-02", "n/k"] * 100, "other", True,
+         "type changed from date to str"),
     ],
 )  # fmt: skip
 def test_odd_columns_have_defined_answers(
@@ -126,6 +128,18 @@ def test_dates() -> None:
     column = one(before, before + pd.Timedelta(300, "h"))
     assert (column.kind, column.drifted) == ("date", True)
     assert column.plot["dates"] is True
+
+
+@pytest.mark.parametrize("form", ["%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S+00:00", "%Y-%m-%d"])
+def test_dates_in_words_are_dates(form: str) -> None:
+    hours = pd.date_range("2015-01-01", periods=500, freq="h")
+    before = pd.Series(hours.floor("D") if form == "%Y-%m-%d" else hours)
+    after = before + pd.Timedelta(12, "D")
+    gaps = before.dt.strftime(form).where(before.index > 0)
+    assert one(before, before.dt.strftime(form)).drifted is False
+    now = one(gaps, after.dt.strftime(form))
+    dates = one(before.where(gaps.notna()), after)
+    assert (now.kind, now.tests) == ("date", dates.tests)
 
 
 def test_unique_text_that_goes_missing() -> None:
