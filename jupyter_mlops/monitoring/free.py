@@ -30,6 +30,7 @@ def text(reference: pd.Series[Any], current: pd.Series[Any]) -> dict[str, Outcom
     """Compare two samples of free text by length, by words that many texts hold, and by words never met before.
 
     What is new is measured against the words of one half of the reference; its other half says how much is new anyway.
+    Fewer new words than that are no drift: rows of the reference are among the current ones.
 
     Returns:
         ``length`` (KS), ``vocabulary`` (largest change in the share of texts that hold a word), ``out_of_vocabulary``
@@ -41,13 +42,15 @@ def text(reference: pd.Series[Any], current: pd.Series[Any]) -> dict[str, Outcom
     new = [two_sample.tidy([_share_new(words, known) for words in side]) for side in (held_out, after[0])]
     test = two_sample.ks(*new)
     change = float(new[1].mean() - new[0].mean()) if len(new[0]) and len(new[1]) else None
-    sizes = [two_sample.psi(*two_sample.bin_counts(a, b)) for a, b in (lengths, new)]
+    known_better = change is not None and change <= 0
+    compared = (lengths,) if known_better else (lengths, new)
+    sizes = [two_sample.psi(*two_sample.bin_counts(a, b)) for a, b in compared]
     return {
         "length": two_sample.ks(*lengths),
         "vocabulary": _vocabulary(before[0], after[0]),
         "out_of_vocabulary": None
         if test is None or change is None
-        else two_sample.Outcome(change, test.p_value),
+        else two_sample.Outcome(change, 1.0 if known_better else test.p_value),
         "psi": max((size for size in sizes if size), key=lambda size: size.statistic, default=None),
     }
 

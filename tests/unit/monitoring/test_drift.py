@@ -261,3 +261,11 @@ def test_embeddings_and_text() -> None:
     assert (
         compare(notes(0, "a")[["vector"]], empty).columns[0].note == "no vector of finite numbers on one side"
     )
+
+
+def test_text_that_the_reference_has_too_is_no_drift() -> None:
+    notes = pd.DataFrame({"note": [f"order {number}" for number in range(1_000)]})
+    [column] = compare(notes, notes.sample(frac=1, random_state=0)).columns
+    assert (column.kind, column.drifted) == ("text", False)
+    [column] = compare(notes, notes.replace("order", "parcel", regex=True)).columns
+    assert column.drifted
