@@ -6,6 +6,7 @@
 | two shares of the same rows | McNemar's test with a margin, as Tango's score interval |
 | two shares of different rows | Newcombe's |
 | areas under the ROC curve, and sums of them | DeLong's, on the logit scale where it is one area |
+| an area of 0 or 1 | Wilson's, of pairs of a positive and a negative row |
 | functions of sums | bootstrap-t: each resample in its own standard errors |
 | other rank metrics | bootstrap's standard error, on the logit scale where it is one figure |
 | the largest or smallest of several figures | the intervals of all, corrected for their number |
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jupyter_mlops.evaluation.device.kernels import RESAMPLES
-from jupyter_mlops.evaluation.plan import Floats, Plan, merge_rows
+from jupyter_mlops.evaluation.plan import ANYTHING, Floats, Plan, merge_rows
 from jupyter_mlops.evaluation.resampled import Resampling, Term
 from jupyter_mlops.stats import ranking
 from jupyter_mlops.stats.intervals import LEVEL, Certain, Law, Normal, Stated
@@ -31,17 +32,44 @@ if TYPE_CHECKING:
     from jupyter_mlops.evaluation.plan import Share
 
 
+ALIKE = "no interval: all rows say the same, which tells nothing of how sure it is"
+TOO_FEW = "no interval: the rows are too few, or most resamples of them have no value"
+# Of an interval's width.
+_BESIDE = 1e-6
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Hold a figure and its law; None where the rows don't say how the figure varies."""
+    """Hold a figure and its law; None where the rows don't say how the figure varies, and the note may say why.
+
+    ``ends`` are the least and the largest value that the figure can have.
+    """
 
     value: float
     law: Law | None
+    ends: tuple[float, float] = ANYTHING
+    note: str = ""
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """The figure's 95% interval."""
-        return self.law.interval() if self.law else None
+        """The figure's 95% interval: within what it can be, and never beside the figure itself.
+
+        A law may lie beside a figure that few rows overstate. To reach as far as the figure then is on the safe side.
+        """
+        if self.law is None:
+            return None
+        (low, high), (least, most) = self.law.interval(), self.ends
+        return min(max(low, least), self.value), max(min(high, most), self.value)
+
+    @property
+    def misstated(self) -> str:
+        """What few rows do to the figure where its law lies beside it; empty where it doesn't."""
+        low, high = self.law.interval() if self.law else ANYTHING
+        # What lies beside by a rounding lies within.
+        near = _BESIDE * (high - low) if np.isfinite(high - low) else np.inf
+        if self.value > high + near:
+            return "overstate"
+        return "understate" if self.value < low - near else ""
 
     @property
     def method(self) -> str:
@@ -60,10 +88,20 @@ def estimate(plan: Plan, *, resamples: int = RESAMPLES, seed: int = 0) -> Estima
     with np.errstate(all="ignore"):
         value = figure(plan)
         if not np.isfinite(value) or len(plan.columns[0]) < 2:  # noqa: PLR2004 - one row varies in nothing
-            return Estimate(value, None)
+            return Estimate(value, None, plan.ends, TOO_FEW)
         drawn = Resampling(min(resamples, plan.resamples or resamples), seed)
         law = _twins(plan) or _by_its_form(plan, value, drawn) or _of_shares(plan) or _of_areas(plan, value)
-        return Estimate(value, law or _resampled(plan, value, drawn))
+        law = law or _resampled(plan, value, drawn)
+        if law is None or _unvarying(plan, law, value):
+            return Estimate(value, None, plan.ends, ALIKE if law else TOO_FEW)
+        return Estimate(value, law, plan.ends)
+
+
+def _unvarying(plan: Plan, law: Law, value: float) -> bool:
+    """Say whether a law gives no width: rows that are all alike say nothing of those that aren't there."""
+    low, high = law.interval()
+    # Two models that no row tells apart are another matter.
+    return low == high == value and not (plan.is_difference and value == 0)
 
 
 def figure(plan: Plan) -> float:
@@ -76,6 +114,8 @@ def figure(plan: Plan) -> float:
 
 
 def _by_its_form(plan: Plan, value: float, drawn: Resampling) -> Law | None:
+    if plan.law is not None:
+        return plan.law
     if plan.interval is not None:
         known = plan.interval(LEVEL) is not None
         return Stated(value, plan.interval, "score intervals of all groups") if known else None
@@ -87,11 +127,11 @@ def _by_its_form(plan: Plan, value: float, drawn: Resampling) -> Law | None:
 
 
 def _apart(plan: Plan, drawn: Resampling) -> Law | None:
-    """Set two figures against each other where one of them is the worst of several."""
+    """Set two figures against each other where resamples of one of them mislead."""
     if [factor for factor, _ in plan.parts] != [1.0, -1.0]:
         return None
     first, second = (part for _, part in plan.parts)
-    if not any(part.extreme or part.interval for part in (first, second)):
+    if not any(part.extreme or part.interval or part.law for part in (first, second)):
         return None
     one, two = (estimate(part, resamples=drawn.resamples, seed=drawn.seed) for part in (first, second))
     if one.law is None or two.law is None:
@@ -122,7 +162,7 @@ def _merged(columns: tuple[Floats, ...]) -> tuple[tuple[Floats, ...], Floats]:
 
 def _twins(plan: Plan) -> Law | None:
     """A model against one that answers the same: what can't differ doesn't vary."""
-    if len(plan.parts) < 2 or abs(sum(factor for factor, _ in plan.parts)) > 0:  # noqa: PLR2004 - two sides
+    if not plan.is_difference:
         return None
     first = plan.parts[0][1]
     same = all(_alike(first, part) for _, part in plan.parts[1:])
@@ -179,5 +219,13 @@ def _of_areas(plan: Plan, value: float) -> Law | None:
     )
     error = float(np.sqrt(moved @ moved))
     if not error > 0:
-        return None
+        return _of_perfect_areas(terms, value) if not plan.parts else None
     return Normal(value, error, "DeLong", share=len(terms) == 1)
+
+
+def _of_perfect_areas(terms: list[Term], value: float) -> Law | None:
+    """Take areas of 0 or 1 for the share of right pairs among as many pairs as have no row in common."""
+    if value not in (0.0, 1.0):
+        return None
+    pairs = min(min(float((term.positive == kind).sum()) for kind in (0, 1)) for term in terms)
+    return Wilson(value * pairs, pairs)

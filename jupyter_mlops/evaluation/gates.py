@@ -123,7 +123,8 @@ def _tested(
     reason = ""
     if holds(value, margin):
         what = ("the difference", "margin") if compared else ("the figure", "threshold")
-        reason = f"{what[0]} may be chance: its interval reaches beyond the {what[1]}"
+        reach = f": its interval reaches beyond the {what[1]}" if measured.ci else ""
+        reason = f"{what[0]} may be chance{reach}"
         if measured.p_value <= ALPHA:
             reason = f"{what[0]} may be chance, with the gate's other tests counted"
     return _result(condition, measured, "failed", _joined(measured.reason, reason), p_decides)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jupyter_mlops.evaluation.estimate import Estimate, estimate, figure
+from jupyter_mlops.evaluation.estimate import TOO_FEW, Estimate, estimate, figure
 from jupyter_mlops.evaluation.gates import Measurement
 from jupyter_mlops.evaluation.metrics import names
 from jupyter_mlops.evaluation.metrics.own import OwnMetrics, own_plan
@@ -15,7 +15,7 @@ from jupyter_mlops.evaluation.metrics.planning import plan_of, sliced
 from jupyter_mlops.evaluation.plan import Plan, combined
 from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows
 from jupyter_mlops.evaluation.system import Probe, interval
-from jupyter_mlops.stats.intervals import Certain, Law
+from jupyter_mlops.stats.intervals import Certain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,12 +55,12 @@ class _Figure:
     note: str = ""
     plan: Plan | None = None
     draws: NDArray[np.float64] | None = None
-    law: Law | None = None
+    found: Estimate | None = None
 
     @property
     def method(self) -> str:
-        if self.law is not None:
-            return self.law.method
+        if self.found is not None:
+            return self.found.method
         return "" if self.draws is None else _RESAMPLED.format(len(self.draws))
 
 
@@ -80,7 +80,7 @@ def measure(
         return Measurement(
             value=own.value,
             ci=own.ci,
-            p_value=_p_value(own.law, condition),
+            p_value=_p_value(own.found, condition),
             method=own.method,
             reason=own.note,
         )
@@ -110,10 +110,11 @@ def _compare(condition: Condition, own: _Figure, theirs: list[tuple[float, _Figu
     if len(paired) < len(plans):
         return Measurement(**measurement, **_unpaired(own, theirs, condition))  # type: ignore[arg-type]  # as below
     found = estimate(combined(paired))
+    measurement["reason"] = _noted(str(measurement["reason"]), found, "the difference")
     return Measurement(
         **measurement,  # type: ignore[arg-type]  # the dict's values are of several types
         ci=found.interval,
-        p_value=_p_value(found.law, condition),
+        p_value=_p_value(found, condition),
         method=found.method,
     )
 
@@ -136,11 +137,14 @@ def _unpaired(own: _Figure, theirs: list[tuple[float, _Figure]], condition: Cond
     return {"ci": interval(gaps), "p_value": p_value, "method": _RESAMPLED.format(len(gaps))}
 
 
-def _p_value(law: Law | None, condition: Condition) -> float | None:
+def _p_value(found: Estimate | None, condition: Condition) -> float | None:
     """Return the one-sided p-value of "the figure lies on the wrong side of the number"; None where nothing varies."""
-    if law is None or isinstance(law, Certain):
+    if found is not None and found.note == TOO_FEW:
+        # Too few rows are no proof of anything.
+        return 1.0
+    if found is None or found.law is None or isinstance(found.law, Certain):
         return None
-    return law.p_value(condition.threshold.constant, above=_above(condition))
+    return found.law.p_value(condition.threshold.constant, above=_above(condition))
 
 
 def _above(condition: Condition) -> bool:
@@ -165,7 +169,14 @@ def _figure(
     else:
         plan = plan_of(metric, rows, subject.predictions, subject.again)
     found = estimate(plan) if with_interval else Estimate(figure(plan), None)
-    return _Figure(_defined(found.value, metric), found.interval, plan.note, plan, law=found.law)
+    note = _noted(plan.note, found, "it")
+    return _Figure(_defined(found.value, metric), found.interval, note, plan, found=found)
+
+
+def _noted(note: str, found: Estimate, what: str) -> str:
+    """Add to a plan's note what its estimate says of itself."""
+    misstated = f"few rows {found.misstated} {what}" if found.misstated else ""
+    return "; ".join(filter(None, [note, found.note, misstated]))
 
 
 def _defined(value: float, metric: Metric) -> float:

@@ -19,12 +19,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jupyter_mlops.stats.bootstrap import Statistic
+    from jupyter_mlops.stats.intervals import Law
 
 Floats: TypeAlias = NDArray[np.float64]
 
 
+# What a figure can be of which nothing is known.
+ANYTHING = (-np.inf, np.inf)
 # Rows of fewer kinds than that are counted.
 MOST_CODES = 4096
+# Factors that add up to no more are a difference's.
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +79,9 @@ class Plan:
 
     ``build`` may be given fewer rows, each with the count it stands for: equal rows are merged. ``parts`` are the
     factors and plans of a figure that is a weighted sum of others. ``interval`` gives the figure's interval at a level
-    where its own form says better than resampling how sure it is, as that of a gap between groups. ``resamples`` is the
-    most that are drawn, where each takes long, as a call of the user's own code does.
+    where its own form says better than resampling how sure it is, as that of a gap between groups, and ``law`` is its whole law where that is known. ``resamples`` is the
+    most that are drawn, where each takes long, as a call of the user's own code does. ``ends`` are the least and the
+    largest value that the figure can have.
     """
 
     columns: tuple[Floats, ...]
@@ -87,7 +93,14 @@ class Plan:
     extreme: Extreme | None = None
     parts: tuple[tuple[float, Plan], ...] = ()
     interval: Callable[[float], tuple[float, float] | None] | None = None
+    law: Law | None = None
     resamples: int | None = None
+    ends: tuple[float, float] = ANYTHING
+
+    @property
+    def is_difference(self) -> bool:
+        """Whether it is a figure less others of its kind, weighted or not, so that equal ones make zero."""
+        return len(self.parts) > 1 and abs(sum(factor for factor, _ in self.parts)) < _ROUNDING
 
 
 def sums_plan(columns: tuple[Floats, ...], sums: Sums, note: str = "") -> Plan:
@@ -178,6 +191,7 @@ def combined(plans: list[tuple[float, Plan]]) -> Plan:
         sums=_combined_sums(plans, places),
         parts=tuple(plans),
         resamples=_fewest([plan for _, plan in plans]),
+        ends=_summed_ends(plans),
     )
 
 
@@ -201,7 +215,8 @@ def extreme_plan(plans: list[Plan], *, highest: bool, note: str = "") -> Plan:
 
         return statistic
 
-    return Plan(columns, build, note, extreme=Extreme(tuple(plans), highest), resamples=_fewest(plans))
+    extreme = Extreme(tuple(plans), highest)
+    return Plan(columns, build, note, extreme=extreme, resamples=_fewest(plans), ends=plans[0].ends)
 
 
 def restricted(plan: Plan, inside: Floats) -> Plan:
@@ -226,6 +241,7 @@ def restricted(plan: Plan, inside: Floats) -> Plan:
         ranks and Ranks(ranks.kind, lambda columns: _inside(ranks.terms(columns[:-1]), columns[-1])),
         parts=tuple((factor, restricted(part, inside)) for factor, part in plan.parts),
         resamples=plan.resamples,
+        ends=plan.ends,
     )
 
 
@@ -235,6 +251,12 @@ def _inside(terms: list[tuple[Floats, Floats]], inside: Floats) -> list[tuple[Fl
 
 def _fewest(plans: list[Plan]) -> int | None:
     return min((plan.resamples for plan in plans if plan.resamples is not None), default=None)
+
+
+def _summed_ends(plans: list[tuple[float, Plan]]) -> tuple[float, float]:
+    """Return what a weighted sum can be at least and at most."""
+    sides = [sorted(factor * end for end in plan.ends) for factor, plan in plans if factor]
+    return sum(low for low, _ in sides), sum(high for _, high in sides)
 
 
 def _joined(plans: list[Plan]) -> tuple[tuple[Floats, ...], list[tuple[int, ...]]]:

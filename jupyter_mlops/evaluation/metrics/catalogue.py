@@ -6,6 +6,7 @@ The names are scikit-learn's without ``_score``, where it has one.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, Literal
 
 from jupyter_mlops.evaluation.metrics import options
@@ -27,7 +28,7 @@ class Entry:
     """Describe a figure.
 
     ``keywords`` may stand in round brackets, ``needs`` are those that have to. ``parts`` may follow a dot;
-    ``lower`` where less is better.
+    ``lower`` where less is better. ``ends`` are the least and the largest value there can be.
     """
 
     family: Family
@@ -35,6 +36,7 @@ class Entry:
     lower: bool = False
     parts: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+    ends: tuple[float, float] = (-inf, inf)
 
 
 _AVERAGE = {
@@ -151,18 +153,42 @@ _LOWER = frozenset(
     | {"mean_pinball_loss", "crps", "interval_width", "interval_score"}
 ) - {"d2_log_loss"}
 
+# What figures can be that aren't between 0 and 1.
+_ENDS = {
+    (-1.0, 1.0): {"matthews_corrcoef", "cohen_kappa"},
+    (0.0, 2.0): {"brier_score", "calibration_gap"},
+    (-inf, 1.0): {"r2", "explained_variance", *(name for name in (*_SCORE, *_REGRESSION) if name.startswith("d2_"))},
+    (0.0, inf): {
+        *(name for name in _REGRESSION if name in _LOWER),
+        *("log_loss", "mean_pinball_loss", "crps", "interval_score", "dcg", "mean_error_gap"),
+        "mean_absolute_error_gap",
+    },
+    # Quantiles may cross.
+    (-inf, inf): {"interval_width"},
+}  # fmt: skip
+
+
+def _ends(name: str) -> tuple[float, float]:
+    return next((ends for ends, names in _ENDS.items() if name in names), (0.0, 1.0))
+
 
 def _entries(family: Family, table: Mapping[str, Mapping[str, Option]]) -> dict[str, Entry]:
     slices = (WORST_SLICE, WORST_FOUND_SLICE)
     return {
-        name: Entry(family, {**keywords, **_HARM}, name in _LOWER, slices) for name, keywords in table.items()
+        name: Entry(family, {**keywords, **_HARM}, name in _LOWER, slices, ends=_ends(name))
+        for name, keywords in table.items()
     }
 
 
 def _lists(table: Mapping[str, Mapping[str, Option]]) -> dict[str, Entry]:
     """Make the entries of figures of whole lists, which no slice of single rows cuts."""
     return {
-        name: Entry("ranking", keywords, needs=("query", "k") if name.endswith("_at_k") else ("query",))
+        name: Entry(
+            "ranking",
+            keywords,
+            needs=("query", "k") if name.endswith("_at_k") else ("query",),
+            ends=_ends(name),
+        )
         for name, keywords in table.items()
     }
 
@@ -174,7 +200,8 @@ CATALOGUE: Mapping[str, Entry] = {
     **_entries("forecast", _FORECAST),
     **_lists(_RANKING),
     **{
-        name: Entry("fairness", keywords, not name.endswith("_ratio")) for name, keywords in _FAIRNESS.items()
+        name: Entry("fairness", keywords, not name.endswith("_ratio"), ends=_ends(name))
+        for name, keywords in _FAIRNESS.items()
     },
     **{
         name: Entry("gpu", _BATCH, lower=name not in ("gpu_utilisation", "gpu_throughput_rows_per_s"))

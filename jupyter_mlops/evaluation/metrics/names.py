@@ -78,6 +78,12 @@ _ALIASES = {
 }
 
 
+def ends_of(name: str, keywords: Mapping[str, Setting] | None = None) -> tuple[float, float]:
+    """Return the least and the largest value that a figure can have."""
+    # Adjusted for chance, it is below zero where a model is worse than that.
+    return (-1.0, 1.0) if (keywords or {}).get("adjusted") else CATALOGUE[name].ends
+
+
 def check_shape(
     name: str, part: str, attributes: tuple[str, ...], keywords: Mapping[str, Setting] | None = None
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -150,7 +150,10 @@ def own_plan(
     if answer.dtype.kind not in "biuf":
         raise NotMeasurableError(f"{name} gives a {answer.dtype} instead of a number")
     if answer.shape == (len(rows),) and len(rows) > 1:
-        return mean_plan(answer.astype(np.float64))
+        # Costs of which some are zero and none is less: so is their mean.
+        return replace(
+            mean_plan(answer.astype(np.float64)), ends=(0.0 if answer.min() == 0 else -np.inf, np.inf)
+        )
     if answer.size != 1:
         raise NotMeasurableError(
             f"{name} gives shape {answer.shape} for {len(rows)} rows; it must be one number, or one a row"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,7 +31,8 @@ def plan_of(metric: Metric, rows: TestRows, predictions: Predictions, again: Aga
     """
     if metric.name in names.FAIRNESS:
         by_rates = metric.name in CRITERIA
-        return (rates_plan if by_rates else means_plan)(metric, rows, predictions)
+        plan = (rates_plan if by_rates else means_plan)(metric, rows, predictions)
+        return replace(plan, ends=names.ends_of(metric.name))
     if any(harm_of(metric)):
         return harmed_plan(metric, lambda bare, answers: plan_of(bare, rows, answers), predictions, again)
     plan = quality_plan(metric.name, rows, predictions, dict(metric.keywords))

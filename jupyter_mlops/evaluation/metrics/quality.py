@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.evaluation.metrics import names
@@ -27,6 +28,10 @@ def quality_plan(
         NotMeasurableError: when the metric doesn't fit the task, or the model gives not what it needs.
     """
     given = keywords or {}
+    return replace(_of_family(name, rows, predictions, given), ends=names.ends_of(name, given))
+
+
+def _of_family(name: str, rows: TestRows, predictions: Predictions, given: Mapping[str, Any]) -> Plan:
     if name in names.RANKING:
         return ranking_plan(name, rows, predictions, given)
     if name in names.REGRESSION | names.FORECASTS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,6 +12,7 @@ from jupyter_mlops.evaluation.metrics.labels import code_of
 from jupyter_mlops.evaluation.plan import Floats, Plan, Ranks, Sums, mean_plan, rank_plan, sums_plan
 from jupyter_mlops.evaluation.rows import Codes, NotMeasurableError, Predictions, TestRows, encode
 from jupyter_mlops.stats import ranking
+from jupyter_mlops.stats.distances import SumOfDistances
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -210,7 +212,12 @@ def _calibration_plan(scores: Floats, own: Codes, bins: int, strategy: str) -> P
         error: Floats = np.abs(sums[:, :-1]).sum(axis=1) / sums[:, -1]
         return error
 
-    return sums_plan((place.astype(np.float64), chance - right), Sums(expand, finish))
+    gaps = chance - right
+    rows = len(gaps)
+    means, squares = (np.bincount(place, each, minlength=bins) / rows for each in (gaps, gaps**2))
+    errors = np.sqrt(np.maximum(squares - means**2, 0.0) / rows)
+    plan = sums_plan((place.astype(np.float64), gaps), Sums(expand, finish))
+    return replace(plan, law=SumOfDistances(means, errors)) if errors.any() else plan
 
 
 def _explained_plan(loss: Floats, own: Codes, classes: int, *, entropy: bool) -> Plan:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from jupyter_mlops.evaluation.device import kernels, kernels_torch
 from jupyter_mlops.evaluation.device.kernels_torch import TorchKernels
-from jupyter_mlops.evaluation.estimate import Estimate, estimate, figure
+from jupyter_mlops.evaluation.estimate import ALIKE, TOO_FEW, Estimate, estimate, figure
 from jupyter_mlops.evaluation.plan import (
     Plan,
     Ranks,
@@ -23,7 +24,8 @@ from jupyter_mlops.evaluation.plan import (
     share_plan,
     sums_plan,
 )
-from jupyter_mlops.stats.intervals import Certain
+from jupyter_mlops.stats.intervals import Certain, Normal
+from jupyter_mlops.stats.shares import Wilson
 
 RANDOM = np.random.default_rng(3)
 TRUTH = RANDOM.integers(0, 2, 400).astype(np.float64)
@@ -175,7 +177,67 @@ def test_nothing_is_said_of_nothing() -> None:
     assert np.isnan(figure(mean_plan(np.zeros(0))))
     assert estimate(mean_plan(np.ones(1))).law is None
     assert estimate(area(SCORES[0], ONES)).law is None
-    assert estimate(mean_plan(np.full(9, 2.5))).law == Certain(2.5)
+    assert estimate(mean_plan(np.ones(1))).note == estimate(area(SCORES[0], ONES)).note == TOO_FEW
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        mean_plan(np.full(9, 2.5)),
+        mean_plan(np.zeros(9), np.sqrt),
+        area(TRUTH, kind="average_precision"),
+        of_weights(mean_plan(np.full(9, 2.5))),
+        combined([(1.0, mean_plan(np.full(9, 2.5))), (-1.0, mean_plan(np.full(9, 2.0)))]),
+    ],
+)
+def test_rows_that_all_say_the_same_give_no_interval(plan: Plan) -> None:
+    found = estimate(plan)
+    assert (found.law, found.interval, found.note) == (None, None, ALIKE)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_an_area_without_a_wrong_pair_may_have_one(value: float) -> None:
+    truth: Any = np.arange(60) < 20
+    found = estimate(area(truth * (2 * value - 1), truth * 1.0))
+    assert found.value == value
+    # Of 20 pairs without a row in common none is wrong.
+    assert found.law == Wilson(value * 20, 20)
+    low, high = found.interval or (0, 0)
+    assert high - low == pytest.approx(0.161, abs=0.001)
+
+
+def test_an_interval_ends_where_the_figure_can() -> None:
+    law = Normal(0.02, 0.02, "normal")
+    assert Estimate(0.02, law).interval == pytest.approx((-0.0192, 0.0592), abs=1e-4)
+    assert Estimate(0.02, law, (0.0, 0.05)).interval == (0.0, 0.05)
+    # Nothing puts the figure itself out of bounds.
+    assert Estimate(0.02, law, (0.03, 0.05)).interval == (0.02, 0.05)
+
+
+def test_an_interval_reaches_as_far_as_the_figure() -> None:
+    for value, word in ((0.5, "overstate"), (-0.5, "understate"), (0.02, "")):
+        found = Estimate(value, Normal(0.02, 0.02, "normal"))
+        assert found.misstated == word
+        low, high = found.interval or (0, 0)
+        assert low <= value <= high
+
+
+def test_the_ends_of_a_sum_are_those_of_its_parts() -> None:
+    share, score = (
+        replace(mean_plan(right(0)), ends=(0.0, 1.0)),
+        replace(area(SCORES[0]), ends=(-np.inf, 1.0)),
+    )
+    assert combined([(1.0, share), (-1.0, share)]).ends == (-1.0, 1.0)
+    assert combined([(1.0, share), (-0.5, share)]).ends == (-0.5, 1.0)
+    assert combined([(1.0, share), (-1.0, score)]).ends == (-1.0, np.inf)
+    assert combined([(1.0, share), (0.0, score)]).ends == (0.0, 1.0)
+    assert restricted(share, ONES).ends == extreme_plan([share, share], highest=True).ends == (0.0, 1.0)
+
+
+def test_thirds_of_a_model_are_the_model() -> None:
+    plan = mean_plan(right(0))
+    found = estimate(combined([(1.0, plan), *[(-1 / 3, plan)] * 3]))
+    assert found.law == Certain(0.0)
 
 
 def test_the_seed_decides() -> None:

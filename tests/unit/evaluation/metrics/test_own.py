@@ -120,3 +120,12 @@ def test_answers_in_words_tell_models_apart() -> None:
         for labels in (["a", "b"], ["b", "a"])
     ]
     assert not np.array_equal(plans[0].columns[1], plans[1].columns[1])
+
+
+def test_a_cost_that_is_often_zero_is_never_below() -> None:
+    cost = np.zeros(80)
+    cost[:3] = (1.0, 5.0, 30.0)
+    for shift, least in ((0.0, 0.0), (-1.0, -np.inf)):
+        values = cost + shift
+        plan = own_plan("own", OwnMetrics({"own": lambda y_true, of=values: of}), {}, ROWS, SAID)
+        assert plan.ends == (least, np.inf)
