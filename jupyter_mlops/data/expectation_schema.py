@@ -30,6 +30,8 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv,
 }  # fmt: skip
+# What pandas calls columns with texts or lists in them.
+_NO_NUMBERS = ("string", "bytes", "mixed", "mixed-integer")
 # Sums of floats are equal where they agree to so many parts.
 _CLOSE = 1e-9
 
@@ -114,7 +116,15 @@ def _value(term: Term, frame: pd.DataFrame) -> Any:
     if term.operator is None:
         return term.value
     left, right = (_value(part, frame) for part in term.parts)
+    # A billion times a text is a text of so many gigabytes.
+    if term.operator == "*" and not (_is_number(left) and _is_number(right)):
+        raise TypeError("only numbers have multiples")
     return _ARITHMETIC[term.operator](left, right)
+
+
+def _is_number(side: Any) -> bool:
+    values = side if isinstance(side, pd.Series) else [side]
+    return pd.api.types.infer_dtype(values, skipna=True) not in _NO_NUMBERS
 
 
 def _equal(left: Any, right: Any) -> Any:

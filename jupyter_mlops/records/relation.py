@@ -14,7 +14,7 @@ _OPERATORS: dict[type[ast.cmpop], Operator] = {
     ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!=",
 }  # fmt: skip
 _ARITHMETIC: dict[type[ast.operator], Arithmetic] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
-_quoted = re.compile(r"`([^`]*)`")
+_quoted = re.compile(r"`([^`]+)`")
 _LONGEST = 500
 
 

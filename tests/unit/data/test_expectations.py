@@ -173,6 +173,21 @@ def test_what_cannot_be_compared_is_not_evaluated():
     assert "can't be compared" in found.reason
 
 
+@pytest.mark.parametrize("values", [["x", "y"], ["x", 2], [[1], [2]], [b"x", None]])
+def test_texts_and_lists_have_no_multiples(values: list[Any]):
+    (found,) = check(pd.DataFrame({"a": values}), "between: [a * 999999999999999 <= a]")
+    assert found.status == "not evaluated"
+    assert "only numbers have multiples" in found.reason
+
+
+@pytest.mark.parametrize(
+    "values", [[1, 2], [Decimal(1), Decimal(2)], pd.array([1, None], dtype="Int64"), [True, False]]
+)
+def test_numbers_of_any_kind_have_multiples(values: Any):
+    (found,) = check(pd.DataFrame({"a": values}), "between: [a * 2 >= a]")
+    assert found.status == "passed"
+
+
 def test_an_empty_table_and_odd_values():
     empty = pd.DataFrame({"a": pd.Series([], dtype="float64")})
     rows, *others = check(empty, "rows: {min: 1}\ncolumns: {a: {min: 1, unique: true, missing: 0}}")

@@ -120,6 +120,7 @@ def test_an_empty_cell_expects_nothing(body: str):
         ("between:\n  - a <= b\n  - a", "between 'a': it is no comparison of two sides", 3),
         ("between: [a in b]", "compares by none of", 1),
         ("between: ['1 < 2']", "there is no column", 1),
+        ("between: ['`` <= a']", "it is no comparison", 1),
         ("between: ['f(a) < 2']", "is no column, number or sum", 1),
         ("columns: &a {b: *a}", "& and * have no meaning here", 1),
         ("{", "it is no YAML", 1),
