@@ -161,6 +161,12 @@ def _comparison(line: str) -> ast.Compare:
         raise GateError(f"it doesn't parse at column {column}: {error.msg}", hint=_EXAMPLE) from None
     except ValueError as error:  # half a surrogate pair, as JSON may hold it
         raise GateError(f"it doesn't parse: {error}", hint=_EXAMPLE) from None
+    texts = [each.value for each in ast.walk(expression) if isinstance(each, ast.Constant)]
+    # Half a surrogate pair, written as an escape, can't be kept or shown.
+    if any(
+        isinstance(each, str) and any("\ud800" <= letter <= "\udfff" for letter in each) for each in texts
+    ):
+        raise GateError("it holds what is no text", hint="mend the text in quotes")
     if not isinstance(expression, ast.Compare):
         raise GateError("it is not a comparison", hint=_EXAMPLE)
     if len(expression.ops) > 1:

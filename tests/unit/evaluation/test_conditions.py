@@ -98,6 +98,8 @@ def test_what_parses(
         ("accuracy >= 'a'", "'a' is not a number"),
         ("accuracy >= True", "True is not a number"),
         ("accuracy >= 1e999", "too large"),
+        ('f1(pos_label="\\ud800") >= 0.1', "is no text"),
+        ('mean_error_gap["\\udfff"] >= 0.1', "is no text"),
         ("accuracy <= 1e308 * 10", "too large"),
         ("accuracy >= champion.accuracy * 1e308 * 10", "too large"),
         ("accuracy >= 1e308 * 10 - 1e308 * 10", "too large"),
