@@ -42,6 +42,8 @@ _EXACT = 1 << 53
 _LONGEST_VALUE = 60
 # Of so many different numbers in one part of a table a tenth is expected.
 _MANY = 1000
+# Of numbers drawn at random so many repeats are neither sure to come nor sure to stay away.
+_PERHAPS = (0.01, 5.0)
 _STRICT = (0.99, 0.98, 0.95, 0.9, 0.8, 0.7, 0.5)
 
 
@@ -189,7 +191,7 @@ def _expectation(name: str, seen: _Seen) -> ColumnExpectation:
     if kind is None:
         return ColumnExpectation(name=name, missing=missing)
     fields: dict[str, Any] = {"type": kind, "missing": missing}
-    unique = seen.repeats is not None and seen.repeats.found(1)[0] == 0 and seen.present >= _LEAST
+    unique = _is_key(seen)
     if kind in ("text", "integer") and unique:
         fields["unique"] = True
     listed = _listed(seen, kind)
@@ -205,6 +207,17 @@ def _expectation(name: str, seen: _Seen) -> ColumnExpectation:
     elif kind != "boolean":
         fields |= _between(seen, kind)
     return ColumnExpectation(name=name, **fields)
+
+
+def _is_key(seen: _Seen) -> bool:
+    """Say whether no value came twice, and whole numbers not by mere luck: five digits at random often don't."""
+    if seen.repeats is None or seen.present < _LEAST or seen.repeats.found(1)[0]:
+        return False
+    if seen.numbers is None:
+        return True
+    low, high = map(int, seen.numbers)
+    repeats = seen.present * (seen.present - 1) / 2 / (high - low + 1)
+    return not _PERHAPS[0] < repeats < _PERHAPS[1]
 
 
 def _kind(seen: _Seen) -> ColumnType | None:
@@ -241,7 +254,8 @@ def _listed(seen: _Seen, kind: ColumnType) -> dict[str, Any]:
         for value in counts
     ):
         return {}
-    values = tuple(sorted(plain(value) for value in counts))
+    # A missing value makes floats of whole numbers.
+    values = tuple(sorted(int(value) if kind == "integer" else plain(value) for value in counts))
     if min(counts.values()) >= _OFTEN:
         return {"one_of": values}
     if kind == "integer":
