@@ -358,3 +358,23 @@ def test_nothing_is_expected_of_what_nobody_speaks_of():
     assert expectations.check(
         lambda: [pd.DataFrame({"a": [1]})], Expectations(name="d"), from_text=False
     ) == (1, ())
+
+
+@pytest.mark.parametrize(
+    "numbers, unique",
+    [
+        (range(5_000, 5_400), True),
+        (range(0, 40_000_000_000, 100_000_000), True),
+        (range(7, 90_000, 225), None),
+    ],
+)
+def test_numbers_that_may_repeat_by_chance_are_no_key(numbers: range, unique: bool | None):
+    frame = pd.DataFrame({"n": numbers})
+    [column] = inference.infer("d", lambda _words: [frame], from_text=True).columns
+    assert column.unique == (unique or False)
+
+
+def test_whole_numbers_with_gaps_are_listed_as_whole():
+    frame = pd.DataFrame({"n": [None, *[1, 2, 3] * 50]})
+    [column] = inference.infer("d", lambda _words: [frame], from_text=True).columns
+    assert [repr(value) for value in column.one_of] == ["1", "2", "3"]
