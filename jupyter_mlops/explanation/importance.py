@@ -133,11 +133,12 @@ def _loss(
     taking, giving = np.empty((rounds, len(truth))), np.empty((rounds, len(truth)))
     for number in range(rounds):
         order = random.permutation(len(truth))
-        taking[number] = score.shares(truth, score.ask(tables.shuffled(data, place, order)))
+        # What changes, not what is left: of a column that hardly matters that is little, and tells more.
+        taking[number] = shares - score.shares(truth, score.ask(tables.shuffled(data, place, order)))
         giving[number, order] = taking[number]
-    mean = float(shares.mean() - taking.mean())
+    mean = float(taking.mean())
     mean = 0.0 if abs(mean) < _ROUNDING else mean
-    effects = shares - taking.mean(axis=0) - giving.mean(axis=0)
+    effects = taking.mean(axis=0) + giving.mean(axis=0)
     # In each row's effects the other row of a pair is chance, which in the mean over all rows it isn't.
     variance = max(float(effects.var(ddof=1) - taking.var(ddof=1) / rounds), 0.0)
     return mean, _reach(mean, variance / len(truth))

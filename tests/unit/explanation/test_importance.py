@@ -158,3 +158,18 @@ def test_as_many_rows_are_attributed_as_there_is_time_for(monkeypatch: pytest.Mo
     ticks = iter([0.0, 20.0])
     monkeypatch.setattr(time, "process_time", lambda: next(ticks))
     assert len(importance.attributed(explainer, X, seconds=60).answers) == 60
+
+
+def test_the_interval_of_a_column_that_hardly_matters_has_a_width_and_holds():
+    hits, widths = 0, []
+    for seed in range(60):
+        random = np.random.default_rng(seed)
+        rows = random.normal(size=(200, 2))
+        truth = rows[:, 0] + random.normal(size=200)
+        # The second column tells nothing of the truth: shuffled it does as much harm.
+        score = Score("r2", lambda data: np.asarray(data) @ [1.0, 0.05], importance.r2)
+        low, high = importance.losses(score, rows, truth, seconds=60).intervals[1]
+        widths.append(high - low)
+        hits += low <= 0 <= high
+    assert min(widths) > 0
+    assert hits >= 52
