@@ -90,7 +90,9 @@ def estimate(plan: Plan, *, resamples: int = RESAMPLES, seed: int = 0) -> Estima
         if not np.isfinite(value) or len(plan.columns[0]) < 2:  # noqa: PLR2004 - one row varies in nothing
             return Estimate(value, None, plan.ends, TOO_FEW)
         drawn = Resampling(min(resamples, plan.resamples or resamples), seed)
-        law = _twins(plan) or _by_its_form(plan, value, drawn) or _of_shares(plan) or _of_areas(plan, value)
+        if _twins(plan):
+            return Estimate(0.0, Certain(0.0), plan.ends)
+        law = _by_its_form(plan, value, drawn) or _of_shares(plan) or _of_areas(plan, value)
         law = law or _resampled(plan, value, drawn)
         if law is None or _unvarying(plan, law, value):
             return Estimate(value, None, plan.ends, ALIKE if law else TOO_FEW)
@@ -128,15 +130,15 @@ def _by_its_form(plan: Plan, value: float, drawn: Resampling) -> Law | None:
 
 def _apart(plan: Plan, drawn: Resampling) -> Law | None:
     """Set two figures against each other where resamples of one of them mislead."""
-    if [factor for factor, _ in plan.parts] != [1.0, -1.0]:
+    if len(plan.parts) != 2 or plan.parts[0][0] != 1 or plan.parts[1][0] >= 0:  # noqa: PLR2004 - one and the other
         return None
-    first, second = (part for _, part in plan.parts)
+    (_, first), (factor, second) = plan.parts
     if not any(part.extreme or part.interval or part.law for part in (first, second)):
         return None
     one, two = (estimate(part, resamples=drawn.resamples, seed=drawn.seed) for part in (first, second))
     if one.law is None or two.law is None:
         return None
-    return Apart((one.value, two.value), (one.law, two.law), drawn.correlation(first, second))
+    return Apart((one.value, two.value), (one.law, two.law), drawn.correlation(first, second), -factor)
 
 
 def _resampled(plan: Plan, value: float, resampling: Resampling) -> Law | None:
@@ -160,14 +162,14 @@ def _merged(columns: tuple[Floats, ...]) -> tuple[tuple[Floats, ...], Floats]:
     return (merged, counts) if len(counts) * _ROWS_A_COUNT < rows else (columns, np.ones(rows))
 
 
-def _twins(plan: Plan) -> Law | None:
-    """A model against one that answers the same: what can't differ doesn't vary."""
+def _twins(plan: Plan) -> bool:
+    """Say whether a model stands against one that answers the same: what can't differ doesn't vary."""
     if not plan.is_difference:
-        return None
+        return False
     first = plan.parts[0][1]
     same = all(_alike(first, part) for _, part in plan.parts[1:])
     # Equal columns don't make accuracy of f1: the figures must be the same too.
-    return Certain(0.0) if same and len({figure(part) for _, part in plan.parts}) == 1 else None
+    return same and len({figure(part) for _, part in plan.parts}) == 1
 
 
 def _alike(one: Plan, other: Plan) -> bool:

@@ -110,6 +110,9 @@ def _compare(condition: Condition, own: _Figure, theirs: list[tuple[float, _Figu
     if len(paired) < len(plans):
         return Measurement(**measurement, **_unpaired(own, theirs, condition))  # type: ignore[arg-type]  # as below
     found = estimate(combined(paired))
+    if isinstance(found.law, Certain):
+        # Not a rounding away from it.
+        measurement["difference"] = found.law.value
     measurement["reason"] = _noted(str(measurement["reason"]), found, "the difference")
     return Measurement(
         **measurement,  # type: ignore[arg-type]  # the dict's values are of several types

@@ -52,7 +52,7 @@ class Worst:
 
 @dataclass(frozen=True, slots=True)
 class Apart:
-    """The difference of two such figures of the same rows, whose errors have a ``correlation``.
+    """One such figure less another of the same rows times a ``factor``; their errors have a ``correlation``.
 
     Neither varies like a normal figure, so their own intervals are set against each other: the distances to the ends,
     squared and added, less what both share (Zou's and Donner's variance estimates recovered, 2008).
@@ -61,6 +61,7 @@ class Apart:
     values: tuple[float, float]
     laws: tuple[Law, Law]
     correlation: float
+    factor: float = 1.0
 
     @property
     def method(self) -> str:
@@ -68,9 +69,12 @@ class Apart:
         return f"{self.laws[0].method}, set against each other"
 
     def interval(self, level: float = LEVEL) -> Interval:
-        """Return the interval of the first less the second."""
-        (low1, high1), (low2, high2) = (law.interval(level) for law in self.laws)
-        first, second = self.values
+        """Return the interval of the first less so many times the second."""
+        (low1, high1), other = (law.interval(level) for law in self.laws)
+        first, (second, low2, high2) = (
+            self.values[0],
+            (self.factor * each for each in (self.values[1], *other)),
+        )
         below = self._distance(first - low1, high2 - second)
         return first - second - below, first - second + self._distance(high1 - first, second - low2)
 

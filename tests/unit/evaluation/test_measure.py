@@ -74,6 +74,18 @@ def test_the_champion_is_compared_on_the_same_rows() -> None:
     assert found.p_value < 0.01
 
 
+def test_a_tie_is_a_tie_however_it_is_written() -> None:
+    one = subject(0.9)
+    for theirs in ("(champion.f1 + champion.f1 + champion.f1) / 3", "champion.f1 * 0.7 + champion.f1 * 0.3"):
+        found = of(f"f1 >= {theirs}", one, one)
+        assert (found.difference, found.ci, found.p_value, found.reason) == (0.0, (0.0, 0.0), None, "")
+
+
+def test_a_part_of_the_champions_worst_is_set_against_the_worst() -> None:
+    text = "accuracy.worst_slice >= 0.9 * champion.accuracy.worst_slice"
+    assert of(text, subject(0.9), subject(0.85)).method.endswith("set against each other")
+
+
 def test_the_p_value_follows_the_direction() -> None:
     worse = of("log_loss <= champion.log_loss", subject(0.8), subject(0.9))
     better = of("log_loss <= champion.log_loss", subject(0.9), subject(0.8))

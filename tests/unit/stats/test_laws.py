@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,7 +16,7 @@ from jupyter_mlops.stats.delong import roc_auc
 from jupyter_mlops.stats.intervals import Certain, Corrected, Law, Normal, Stated, Studentized
 from jupyter_mlops.stats.linear import gradients
 from jupyter_mlops.stats.shares import Independent, Matched, Wilson
-from jupyter_mlops.stats.worst import Worst
+from jupyter_mlops.stats.worst import Apart, Worst
 
 RANDOM = np.random.default_rng(8)
 DRAWS = np.sort(RANDOM.gamma(9, 0.1, 4_000))
@@ -136,9 +138,60 @@ def test_the_score_with_a_margin_is_at_the_most_likely_rates(
     assert score == pytest.approx(expected, abs=0.02 * max(1, abs(expected)))
 
 
-def test_newcombes_own_example() -> None:
-    # Newcombe (1998), 56/70 against 48/80: method 10 gives 0.0524 to 0.3339.
-    assert Independent(Wilson(56, 70), Wilson(48, 80)).interval() == pytest.approx((0.0524, 0.3339), abs=5e-5)
+@pytest.mark.parametrize(
+    "first, second, expected",
+    [
+        ((56, 70), (48, 80), (0.0524, 0.3339)),
+        ((9, 10), (3, 10), (0.1705, 0.8090)),
+        ((6, 7), (2, 7), (0.0582, 0.8062)),
+        ((5, 56), (0, 29), (-0.0381, 0.1926)),
+        ((0, 10), (0, 20), (-0.1611, 0.2775)),
+        ((0, 10), (0, 10), (-0.2775, 0.2775)),
+        ((10, 10), (0, 20), (0.6791, 1.0)),
+        ((10, 10), (0, 10), (0.6075, 1.0)),
+    ],
+)
+def test_newcombes_own_examples(first: Any, second: Any, expected: Any) -> None:
+    """Newcombe (1998), Interval estimation for the difference between independent proportions, table II, method 10."""
+    assert Independent(Wilson(*first), Wilson(*second)).interval() == pytest.approx(expected, abs=5.1e-5)
+
+
+def test_tangos_interval_of_airways() -> None:
+    """Fagerland, Lydersen and Laake (2014), paired binomial proportions: airway hyper-responsiveness, 1 and 7 of 21."""
+    found = Matched(1, 7, 21)
+    assert found.interval() == pytest.approx((-0.517, -0.026), abs=5e-4)
+    assert 2 * found.p_value(0.0, above=False) == pytest.approx(0.034, abs=5e-4)
+
+
+# Albumin, total protein, the Krebs-Goldman score and the outcome.
+OVARIAN = """
+3.0 5.8 10 0  3.2 6.3 5 1  3.9 6.8 3 1  2.8 4.8 6 0  3.2 5.8 3 1  0.9 4.0 5 0  2.5 5.7 8 0  1.6 5.6 5 1  3.8 5.7 5 1
+3.7 6.7 6 1  3.2 5.4 4 1  3.8 6.6 6 1  4.1 6.6 5 1  3.6 5.7 5 1  4.3 7.0 4 1  3.6 6.7 4 0  2.3 4.4 6 1  4.2 7.6 4 0
+4.0 6.6 6 0  3.5 5.8 6 1  3.8 6.8 7 1  3.0 4.7 8 0  4.5 7.4 5 1  3.7 7.4 5 1  3.1 6.6 6 1  4.1 8.2 6 1  4.3 7.0 5 1
+4.3 6.5 4 1  3.2 5.1 5 1  2.6 4.7 6 1  3.3 6.8 6 0  1.7 4.0 7 0  3.7 6.1 5 1  3.3 6.3 7 1  4.2 7.7 6 1  3.5 6.2 5 1
+2.9 5.7 9 0  2.1 4.8 7 1  2.8 6.2 8 0  4.0 7.0 7 1  3.3 5.7 6 1  3.7 6.9 5 1  3.6 6.6 5 1
+"""
+
+
+def test_delongs_own_patients() -> None:
+    """DeLong, DeLong and Clarke-Pearson's ovarian cancer data (1988), as in SAS/STAT's guide to PROC LOGISTIC's ROC."""
+    albumin, protein, score, outcome = np.array(OVARIAN.split(), dtype=np.float64).reshape(-1, 4).T
+    scores = (albumin, protein, -score)
+    areas = [roc_auc(outcome, each) or (0.0, 0.0) for each in scores]
+    expected = ((0.7366, 0.0927), (0.6478, 0.1000), (0.7258, 0.1028))
+    np.testing.assert_allclose(areas, expected, atol=5.1e-5)
+    moved = [ranking.influence("roc_auc", outcome, each) for each in scores]
+    errors = [np.linalg.norm(each - moved[2]) for each in moved[:2]]
+    np.testing.assert_allclose(errors, (0.0953, 0.1046), atol=5.1e-5)
+
+
+def test_a_part_of_a_figure_is_taken_away_as_that_part() -> None:
+    law = Wilson(40, 50)
+    whole, half = (Apart((0.8, 0.8), (law, law), 0.0, factor) for factor in (1.0, 0.5))
+    assert whole.interval() == pytest.approx(Independent(law, law).interval())
+    low, high = half.interval()
+    assert low < 0.4 < high
+    assert low == pytest.approx(0.4 - np.hypot(0.8 - law.interval()[0], (law.interval()[1] - 0.8) / 2))
 
 
 @pytest.mark.parametrize("ties", [1, 3])
