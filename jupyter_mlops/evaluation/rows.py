@@ -103,7 +103,7 @@ def predict(
     except NotMeasurableError:
         raise
     # A user's model can raise anything; the gate reports it instead of ending the run.
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise NotMeasurableError(
             f"the model can't predict these rows: {type(error).__name__}: {error}"
         ) from error

@@ -16,6 +16,7 @@ from jupyter_mlops.store import stamp
 from jupyter_mlops.store.opened import open_store
 from jupyter_mlops.workflows import explain
 from jupyter_mlops.workflows.acting import acting
+from jupyter_mlops.workflows.foreign import foreign_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +69,8 @@ def evaluate_gate(
     if before is not None:
         return before
     with acting(settings, "model.evaluate", str(model.ref), run=run_id) as act:
-        found = _measured(store, model, champion, conditions, on_step or (lambda _line: None))
+        with foreign_code():
+            found = _measured(store, model, champion, conditions, on_step or (lambda _line: None))
         evaluation = _judged(store, conditions, found, model, champion, run_id=run_id, at=clock())
         store.ledger.append(evaluation)
         act.note(passed=evaluation.passed)

@@ -15,6 +15,7 @@ from jupyter_mlops.store.opened import open_store
 from jupyter_mlops.store.turns import turn
 from jupyter_mlops.workflows import background, models, subjects
 from jupyter_mlops.workflows.acting import acting, allow
+from jupyter_mlops.workflows.foreign import foreign_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +60,8 @@ def explain(
         found = None if afresh else background.newest(store, model)
         if found is not None:
             return found
-        explanation = _explained(store, model, on_step, at=clock())
+        with foreign_code():
+            explanation = _explained(store, model, on_step, at=clock())
         store.ledger.append(explanation)
         act.note(method=explanation.method, rows=explanation.rows)
     return explanation
@@ -113,10 +115,11 @@ def explain_prediction(settings: Settings, text: str, prediction_id: str) -> Exp
             hint="name that version",
         )
     store = open_store(settings)
-    bundle = store.bundles.load(model.bundle)
-    rows = background.digest_of(store, model, bundle.manifest)
-    served = ServedModel(bundle.model, bundle.manifest)
-    return Explaining(served, store.objects.read(rows) if rows else b"").explain(prediction.inputs)
+    with foreign_code():
+        bundle = store.bundles.load(model.bundle)
+        rows = background.digest_of(store, model, bundle.manifest)
+        served = ServedModel(bundle.model, bundle.manifest)
+        return Explaining(served, store.objects.read(rows) if rows else b"").explain(prediction.inputs)
 
 
 def _explained(store: Store, model: ModelVersion, on_step: Callable[[str], None], *, at: str) -> Explanation:

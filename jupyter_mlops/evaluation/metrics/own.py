@@ -145,7 +145,7 @@ def own_plan(
         with warnings.catch_warnings(action="ignore"):
             answer = np.asarray(call(every, np.ones(len(rows))))
     # The user's function can raise anything; the gate reports it instead of ending the run.
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise NotMeasurableError(f"{name} fails on these rows: {type(error).__name__}: {error}") from error
     if answer.dtype.kind not in "biuf":
         raise NotMeasurableError(f"{name} gives a {answer.dtype} instead of a number")
@@ -204,7 +204,7 @@ class _Call:
             with warnings.catch_warnings(action="ignore"):
                 return float(np.asarray(self(lines, weights)).item())
         # A resample may lack a class, or all rows but one; what a user's function makes of it can be anything.
-        except Exception:  # noqa: BLE001 - as said
+        except (Exception, SystemExit):  # noqa: BLE001 - as said
             return float("nan")
 
 

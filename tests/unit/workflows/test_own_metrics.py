@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -137,6 +138,21 @@ def test_what_a_function_makes_wrong_is_said(
     result = first("own >= 0")
     assert result.status == "not evaluated"
     assert reason in result.reason
+
+
+def test_a_function_ends_no_process_and_prints_nothing_among_results(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def leaving(y_true: Any) -> float:
+        sys.stdout.write("so long")
+        raise SystemExit(0)
+
+    logged(leaving=leaving)
+    found = first("leaving >= 0")
+    assert (found.status, found.reason) == ("not evaluated", "leaving fails on these rows: SystemExit: 0")
+    said = capsys.readouterr()
+    assert "so long" in said.err
+    assert "so long" not in said.out
 
 
 def test_scores_that_a_model_does_not_give(workspace: Path) -> None:
