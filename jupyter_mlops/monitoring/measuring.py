@@ -154,7 +154,7 @@ def _numeric(name: str, kind: str, reference: Numbers, current: Numbers) -> Colu
         "wasserstein": two_sample.wasserstein(a, b, spread=reference.spread, blocks=reference.blocks),
         **shares(two_sample.bin_counts(a, b), reference.missing, current.missing),
     }
-    notes = [*gaps(reference, current), *_constant(a, b), *_infinite(a, b)]
+    notes = [*gaps(reference, current), *_constant(a, b, dates=kind == DATE), *_infinite(a, b)]
     return found_in(name, kind, found, tests, p_values, notes, plots.histogram(a, b, dates=kind == DATE))
 
 
@@ -189,16 +189,24 @@ def _pooled(a: Floats, b: Floats) -> tuple[Floats, Floats]:
     return pooled[0], pooled[1]
 
 
-def _constant(reference: Floats, current: Floats) -> list[str]:
+def _constant(reference: Floats, current: Floats, *, dates: bool) -> list[str]:
     alone = [bool(len(side) and side[0] == side[-1]) for side in (reference, current)]
+    before, now = (
+        (_moment(side[0]) if dates else f"{side[0]:g}") if is_alone else ""
+        for side, is_alone in zip((reference, current), alone, strict=True)
+    )
     match alone:
         case [True, True]:
-            return [] if reference[0] == current[0] else [f"{reference[0]:g} before, {current[0]:g} now"]
+            return [] if reference[0] == current[0] else [f"{before} before, {now} now"]
         case [True, False]:
-            return [f"was {reference[0]:g} throughout"] if len(current) else []
+            return [f"was {before} throughout"] if len(current) else []
         case [False, True]:
-            return [f"is {current[0]:g} throughout"] if len(reference) else []
+            return [f"is {now} throughout"] if len(reference) else []
     return []
+
+
+def _moment(seconds: float) -> str:
+    return str(np.datetime64(round(seconds), "s")).replace("T", " ")
 
 
 def _infinite(*sides: Floats) -> list[str]:

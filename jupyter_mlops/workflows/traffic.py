@@ -60,7 +60,8 @@ def _traffic(
         if TIME not in inputs.columns:
             inputs[TIME] = prediction.created_at
         frames.append(inputs)
-    traffic = pd.concat(frames, ignore_index=True)
+    # From the values themselves: numbers beside a request that had none stay numbers.
+    traffic = pd.concat(frames, ignore_index=True).apply(lambda column: pd.Series(column.tolist()))
     names = {}
     for what, values in _outcomes(served, labels).items():
         name = what

@@ -114,6 +114,7 @@ def test_unseen_categories() -> None:
         ([1j] * 200, [1j] * 200, "other", False, ""),
         (["2026-01-01", "2026-01-02"] * 100, ["2026-01-02", "n/k"] * 100, "other", True,
          "type changed from date to str"),
+        (["2026-01-01", "2026-01-02"] * 100, ["2026-01-02"] * 200, "date", True, "is 2026-01-02 00:00:00 throughout"),
     ],
 )  # fmt: skip
 def test_odd_columns_have_defined_answers(

@@ -140,3 +140,27 @@ def test_inputs_keep_their_names(workspace: Path) -> None:
 def test_a_model_of_other_outputs(workspace: Path, outputs: dict[str, list[Any]]) -> None:
     sample = answered(workspace, outputs, {"x": [1.0, 2.0]})
     assert sample.outcomes == {"label": "label"}
+
+
+def test_a_request_without_a_value_leaves_numbers_numbers(workspace: Path) -> None:
+    answered(workspace, {"predict": ["no", "yes"]}, {"x": [1, 2], "y": [True, False]})
+    log = PredictionLog(workspace / ".mlops" / "predictions.db")
+    log.append(
+        [
+            Prediction(
+                prediction_id="q",
+                deployment="d",
+                model="churn",
+                version=1,
+                rows=1,
+                inputs={"x": [None], "y": [None]},
+                outputs={"predict": ["no"]},
+            )
+        ]
+    )
+    log.close()
+    sample = samples.resolve(open_store(configuration.load()), "live:churn")
+    assert sample.traffic is not None
+    assert sample.traffic["x"].dtype == np.float64
+    assert sample.traffic["x"].tolist()[:2] == [1, 2]
+    assert sample.traffic["y"].tolist() == [True, False, None]
