@@ -117,7 +117,7 @@ def figure(plan: Plan) -> float:
 
 def _by_its_form(plan: Plan, value: float, drawn: Resampling) -> Law | None:
     if plan.law is not None:
-        return plan.law
+        return plan.law(np.ones(len(plan.columns[0])))
     if plan.interval is not None:
         known = plan.interval(LEVEL) is not None
         return Stated(value, plan.interval, "score intervals of all groups") if known else None

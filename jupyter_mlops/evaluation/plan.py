@@ -79,7 +79,7 @@ class Plan:
 
     ``build`` may be given fewer rows, each with the count it stands for: equal rows are merged. ``parts`` are the
     factors and plans of a figure that is a weighted sum of others. ``interval`` gives the figure's interval at a level
-    where its own form says better than resampling how sure it is, as that of a gap between groups, and ``law`` is its whole law where that is known. ``resamples`` is the
+    where its own form says better than resampling how sure it is, as that of a gap between groups, and ``law`` its whole law on part of the rows (1 in, 0 out). ``resamples`` is the
     most that are drawn, where each takes long, as a call of the user's own code does. ``ends`` are the least and the
     largest value that the figure can have.
     """
@@ -93,7 +93,7 @@ class Plan:
     extreme: Extreme | None = None
     parts: tuple[tuple[float, Plan], ...] = ()
     interval: Callable[[float], tuple[float, float] | None] | None = None
-    law: Law | None = None
+    law: Callable[[Floats], Law | None] | None = None
     resamples: int | None = None
     ends: tuple[float, float] = ANYTHING
 
@@ -230,7 +230,7 @@ def restricted(plan: Plan, inside: Floats) -> Plan:
         inner, here = plan.build(columns[:-1]), columns[-1]
         return lambda weights: inner(weights * here)
 
-    sums, share, ranks = plan.sums, plan.share, plan.ranks
+    sums, share, ranks, law = plan.sums, plan.share, plan.ranks, plan.law
     return Plan(
         (*plan.columns, inside),
         build,
@@ -242,6 +242,7 @@ def restricted(plan: Plan, inside: Floats) -> Plan:
         parts=tuple((factor, restricted(part, inside)) for factor, part in plan.parts),
         resamples=plan.resamples,
         ends=plan.ends,
+        law=law and (lambda part: law(part * inside)),
     )
 
 

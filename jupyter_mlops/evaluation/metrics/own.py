@@ -150,10 +150,11 @@ def own_plan(
     if answer.dtype.kind not in "biuf":
         raise NotMeasurableError(f"{name} gives a {answer.dtype} instead of a number")
     if answer.shape == (len(rows),) and len(rows) > 1:
+        plan = mean_plan(answer.astype(np.float64))
+        # Numbers that are all the same may be of any scale.
+        share = plan.share if answer.dtype == bool or np.ptp(answer) else None
         # Costs of which some are zero and none is less: so is their mean.
-        return replace(
-            mean_plan(answer.astype(np.float64)), ends=(0.0 if answer.min() == 0 else -np.inf, np.inf)
-        )
+        return replace(plan, share=share, ends=(0.0 if answer.min() == 0 else -np.inf, np.inf))
     if answer.size != 1:
         raise NotMeasurableError(
             f"{name} gives shape {answer.shape} for {len(rows)} rows; it must be one number, or one a row"

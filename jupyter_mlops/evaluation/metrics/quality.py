@@ -28,7 +28,9 @@ def quality_plan(
         NotMeasurableError: when the metric doesn't fit the task, or the model gives not what it needs.
     """
     given = keywords or {}
-    return replace(_of_family(name, rows, predictions, given), ends=names.ends_of(name, given))
+    plan, ends = _of_family(name, rows, predictions, given), names.ends_of(name, given)
+    # Errors that happen to be 0 or 1, or all 0, are no share of rows.
+    return replace(plan, ends=ends, share=plan.share if ends == (0.0, 1.0) else None)
 
 
 def _of_family(name: str, rows: TestRows, predictions: Predictions, given: Mapping[str, Any]) -> Plan:

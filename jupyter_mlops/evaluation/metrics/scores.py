@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from jupyter_mlops.stats.bootstrap import Statistic
+    from jupyter_mlops.stats.intervals import Law
 
 _RANKED = ("roc_auc", "average_precision")
 _TWO = 2
@@ -213,11 +214,17 @@ def _calibration_plan(scores: Floats, own: Codes, bins: int, strategy: str) -> P
         return error
 
     gaps = chance - right
-    rows = len(gaps)
-    means, squares = (np.bincount(place, each, minlength=bins) / rows for each in (gaps, gaps**2))
-    errors = np.sqrt(np.maximum(squares - means**2, 0.0) / rows)
-    plan = sums_plan((place.astype(np.float64), gaps), Sums(expand, finish))
-    return replace(plan, law=SumOfDistances(means, errors)) if errors.any() else plan
+
+    def law(among: Floats) -> Law | None:
+        here = among > 0
+        rows = int(here.sum())
+        means, squares = (
+            np.bincount(place[here], each[here], minlength=bins) / max(1, rows) for each in (gaps, gaps**2)
+        )
+        errors = np.sqrt(np.maximum(squares - means**2, 0.0) / max(1, rows))
+        return SumOfDistances(means, errors) if rows > 1 and errors.any() else None
+
+    return replace(sums_plan((place.astype(np.float64), gaps), Sums(expand, finish)), law=law)
 
 
 def _explained_plan(loss: Floats, own: Codes, classes: int, *, entropy: bool) -> Plan:

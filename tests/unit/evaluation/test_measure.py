@@ -7,6 +7,7 @@ import pytest
 
 from jupyter_mlops.evaluation.conditions import parse
 from jupyter_mlops.evaluation.measure import Subject, measure
+from jupyter_mlops.evaluation.metrics.own import OwnMetrics
 from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows, predict
 from jupyter_mlops.evaluation.system import SystemFigure
 
@@ -54,6 +55,26 @@ def test_a_calibration_error_of_few_rows_may_well_be_none() -> None:
         assert found.ci[0] == 0
         assert found.ci[1] >= found.value > 0
         assert ("few rows overstate it" in found.reason) == (found.ci[1] == found.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["mean_absolute_error", "mean_squared_error", "r2", "median_absolute_error", "own"]
+)
+def test_a_perfect_regression_says_nothing_of_the_size_of_errors(name: str) -> None:
+    answers = Subject(
+        Predictions(np.arange(60.0)), own=OwnMetrics({"own": lambda y_true, y_pred: y_pred - y_true})
+    )
+    found = of(f"{name} <= 1", answers, rows=TestRows("regression", np.arange(60.0)))
+    assert (found.ci, found.p_value) == (None, None)
+    assert found.reason.startswith("no interval: all rows say the same")
+
+
+def test_a_slice_has_the_law_of_all_rows() -> None:
+    chance = RANDOM.random(1_000)
+    rows = TestRows("classification", (RANDOM.random(1_000) < chance) * 1, {"half": np.arange(1_000) % 2})
+    answers = Subject(Predictions((chance > 0.5) * 1, np.column_stack([1 - chance, chance]), (0, 1)))
+    found = of("expected_calibration_error.worst_slice <= 1", answers, rows=rows)
+    assert found.method == "test inversion over all bins; the largest of 2"
 
 
 def test_too_few_rows_are_no_proof_against_the_champion() -> None:
