@@ -303,8 +303,8 @@ def _between(seen: _Seen, kind: ColumnType) -> dict[str, Any]:
     step = max(step, 1.0) if kind == "integer" else step
     found: dict[str, Any] = {}
     if not seen.infinite:
-        found["min"] = _plain(math.floor(least / step) * step, low, min)
-        found["max"] = _plain(math.ceil(most / step) * step, high, max)
+        found["min"] = _plain(math.floor(least / step) * step if step else least, low, min)
+        found["max"] = _plain(math.ceil(most / step) * step if step else most, high, max)
     if kind == "number" and seen.different > LISTED:
         found["distinct"] = Limits(min=_rounded_down(min(seen.different, _MANY) / 10))
     return found

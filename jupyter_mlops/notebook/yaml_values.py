@@ -25,7 +25,9 @@ _whole = re.compile(r"[-+]?[0-9]+")
 _float = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _percent = re.compile(r"([0-9]+(?:\.[0-9]*)?)\s*%")
 _words: dict[str, bool | None] = {"true": True, "false": False, "null": None, "~": None, "": None}
-_MOST_DIGITS = 18
+# Longer ones aren't even read; whole numbers of 64 bits are kept to the last digit, larger ones as floats.
+_MOST_DIGITS = 21
+_WHOLE = range(-(2**63), 2**64)
 
 
 def compose(text: str, example: str) -> Node | None:
@@ -97,7 +99,7 @@ def scalar(node: Node) -> Scalar | None:
         return text
     if text in _words:
         return _words[text]
-    if _whole.fullmatch(text) and len(text.lstrip("+-")) <= _MOST_DIGITS:
+    if _whole.fullmatch(text) and len(text) <= _MOST_DIGITS and int(text) in _WHOLE:
         return int(text)
     if not _float.fullmatch(text):
         return text

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from jupyter_mlops.data import expectation_picture, expectations, inference
@@ -262,7 +262,9 @@ def frames(draw: st.DrawFn) -> pd.DataFrame:
 
 
 @given(frames(), st.integers(1, 3))
-@settings(max_examples=60, deadline=None)
+@example(pd.DataFrame({"number 0": np.arange(1, 16) * 5e-324}), 1)
+@example(pd.DataFrame({"integer 0": [10**18 + 1] * 20, "integer 1": [-(2**63), 2**63 - 1] * 10}), 1)
+@settings(max_examples=30, deadline=None)
 def test_what_is_inferred_holds_for_what_it_was_inferred_from(frame: pd.DataFrame, parts: int):
     edges = [len(frame) * place // parts for place in range(parts + 1)]
     cut = [frame.iloc[start:end] for start, end in pairwise(edges)]
