@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # Without a period, rows in their own order are cut into so many windows.
 WINDOWS = 10
+# For a window, where labels come here and there: half as many again as it must have.
+LABELS = performance.FEWEST_ROWS * 3 // 2
 _MOST_CLASSES = 20
 _SURE = 0.5
 
@@ -62,7 +64,7 @@ def add(
     after, times = _in_order(after, current, how)
     outcomes = _outcomes(before, after, how)
     margin = performance.MARGIN if how.margin is None else how.margin
-    found = performance.over_windows(*outcomes, _windows(len(after), times, how), margin=margin)
+    found = performance.over_windows(*outcomes, _windows(outcomes[1], times, how), margin=margin)
     if not found:
         raise DataError(
             f"{reference.name} has too few labels to measure anything by",
@@ -101,11 +103,14 @@ def _in_order(frame: pd.DataFrame, sample: Sample, how: How) -> tuple[pd.DataFra
     return frame.iloc[order].reset_index(drop=True), times.iloc[order].reset_index(drop=True)
 
 
-def _windows(rows: int, times: pd.Series[Any] | None, how: How) -> list[tuple[str, NDArray[np.bool_]]]:
+def _windows(after: Outcomes, times: pd.Series[Any] | None, how: How) -> list[tuple[str, NDArray[np.bool_]]]:
     if how.by and times is not None:
         return list(windows.periods(times, how.by))
-    places = np.arange(rows)
-    parts = [part for part in np.array_split(places, WINDOWS) if len(part)]
+    places = np.arange(len(after.labels))
+    # Few labels are enough for fewer windows; where there are none, rows are.
+    told = len(after.labelled.labels) or len(places)
+    count = min(WINDOWS, max(1, told // LABELS))
+    parts = [part for part in np.array_split(places, count) if len(part)]
     return [(_called(part, times), (places >= part[0]) & (places <= part[-1])) for part in parts]
 
 
@@ -175,8 +180,11 @@ def _sentence(found: tuple[Any, ...]) -> str:
             )
         elif unlabelled:
             guesses = [window.estimated for window in each.windows if window.estimated is not None]
-            lowest = f", at its lowest {min(guesses):.3f}" if guesses else ""
-            parts.append(f"{name} can only be estimated, without labels{lowest}")
+            parts.append(
+                f"{name} can only be estimated, for want of labels, at its lowest {min(guesses):.3f}"
+                if guesses
+                else f"{name} can't be told: too few labels in each window"
+            )
         else:
             parts.append(f"{name} holds at {each.reference:.3f}")
     return f"The model's {'; '.join(parts)}."

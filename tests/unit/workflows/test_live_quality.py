@@ -87,6 +87,14 @@ def test_a_model_that_is_as_good_as_ever_with_half_of_the_labels(workspace: Path
     assert labelled == pytest.approx(1.5 * ROWS, rel=0.1)
 
 
+def test_few_labels_are_enough_for_fewer_windows(workspace: Path) -> None:
+    serve(workspace, labelled=0.05)
+    found = drift(configuration.load(), "live:churn", "live:churn")
+    for each in found.performance:
+        assert 1 < len(each.windows) < 10
+        assert all(window.value is not None for window in each.windows)
+
+
 def test_without_labels_nothing_is_said_of_quality(workspace: Path) -> None:
     serve(workspace, labelled=0.0)
     report = drift(configuration.load(), "live:churn", "live:churn", how=WINDOWS)

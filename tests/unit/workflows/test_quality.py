@@ -59,8 +59,12 @@ def test_labels_that_have_not_come(workspace: Path) -> None:
     current = people(1, 1_000).drop(columns="true")
     report = measured(current, How(label="true", score="score"))
     assert all(window.value is None for window in report.performance[0].windows)
-    assert "accuracy can only be estimated, without labels, at its lowest 0." in report.summary
+    assert "accuracy can only be estimated, for want of labels, at its lowest 0." in report.summary
     assert report.changes == ()
+    few = people(1, 1_000)
+    few.loc[20:, "true"] = np.nan
+    report = measured(few, How(label="true", prediction="said"))
+    assert "accuracy can't be told: too few labels in each window" in report.summary
     some = people(1, 1_000)
     some.loc[500:, "true"] = np.nan
     windows = measured(some, How(label="true", prediction="said")).performance[0].windows
