@@ -44,7 +44,10 @@ def example_rows(example: Any) -> pd.DataFrame | NDArray[Any]:
     if rows.ndim < TABLE or not len(rows) or rows.dtype.kind not in "biufUSO":
         raise DataError(
             f"the example is a {type(example).__name__} of shape {rows.shape}",
-            hint="pass a few rows as a DataFrame or a 2-d array, as in example=X[:5]",
+            hint="pass rows with columns, as in example=X[:5]; for text, a DataFrame and "
+            'make_column_transformer((TfidfVectorizer(), "text"))'
+            if rows.ndim == 1 and rows.dtype.kind in "USO" and len(rows)
+            else "pass a few rows as a DataFrame or a 2-d array, as in example=X[:5]",
         )
     return rows[:ROWS]
 

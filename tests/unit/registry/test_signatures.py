@@ -125,3 +125,9 @@ def test_tasks(model: Any, truth: Any, task: str) -> None:
 
 def test_no_classes_where_a_model_doesnt_say() -> None:
     assert classes_of(Doubling()) == ()
+
+
+def test_texts_without_a_column_are_told_how_to_have_one() -> None:
+    with pytest.raises(DataError) as caught:
+        example_rows(pd.Series(["good", "bad"]))
+    assert "make_column_transformer" in caught.value.hint
