@@ -93,6 +93,10 @@ class ModelVersion(Record, frozen=True, kw_only=True):
         """``model/<name>@<number>``."""
         return Ref("model", self.name, str(self.version))
 
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        """Show it as a cell's result: by its name, as commands take it."""
+        printer.text(f"model {self.name}/{self.version}")
+
 
 class Promotion(Record, frozen=True, kw_only=True):
     """Record that an alias was moved; ``previous`` is the version it pointed at before, if any.

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from IPython.lib.pretty import pretty
 
 from jupyter_mlops.records.base import canonical_json, digest_of, from_json
 from jupyter_mlops.records.dataset import DatasetVersion
@@ -44,6 +45,13 @@ def test_records_read_back_from_json():
     )
     assert from_json(canonical_json(version), ModelVersion) == version
     assert str(version.ref) == "model/churn@3"
+
+
+def test_a_version_is_shown_by_its_name() -> None:
+    version = ModelVersion(
+        name="tumours", version=7, bundle="b", signature=Signature(layout="frame", inputs=(), outputs=())
+    )
+    assert pretty(version) == "model tumours/7"
 
 
 def test_records_are_frozen():
