@@ -15,9 +15,17 @@ if TYPE_CHECKING:
 Array: TypeAlias = NDArray[Any]
 Codes: TypeAlias = NDArray[np.int64]
 
+# So much of what a notebook's own code raises stands in a reason.
+_LONGEST = 300
+
 
 class NotMeasurableError(Exception):
     """A figure can't be measured; the text is the reason that the gate shows."""
+
+
+def in_short(error: BaseException) -> str:
+    """Return what a notebook's own code raised, in one line that isn't endless."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:_LONGEST]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +112,7 @@ def predict(
         raise
     # A user's model can raise anything; the gate reports it instead of ending the run.
     except (Exception, SystemExit) as error:
-        raise NotMeasurableError(
-            f"the model can't predict these rows: {type(error).__name__}: {error}"
-        ) from error
+        raise NotMeasurableError(f"the model can't predict these rows: {in_short(error)}") from error
     if labels.ndim == 2 and labels.shape[1] == 1:  # noqa: PLR2004 - a matrix of one column is a vector
         labels = labels[:, 0]
     levels = () if classification else quantile_levels(model)

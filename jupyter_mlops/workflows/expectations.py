@@ -150,9 +150,11 @@ def check(settings: Settings, text: str, *, progress: Progress = silent) -> Vali
     Raises:
         NotFoundError: when there is no such version, or nothing is expected of the dataset.
         DataError: when it is no table.
+        DeniedError: when whoever runs this may not.
     """
     store = open_store(settings)
     version = versions.resolve(store, text)
+    allow(settings, "data.check", str(version.ref))
     return check_version(settings, version, _expected(store, version.name), progress=progress)
 
 

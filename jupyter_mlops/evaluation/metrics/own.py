@@ -13,7 +13,7 @@ from jupyter_mlops.errors import DataError, GateError
 from jupyter_mlops.evaluation.conditions import metrics_of
 from jupyter_mlops.evaluation.metrics.catalogue import CATALOGUE, WORST_FOUND_SLICE, WORST_SLICE
 from jupyter_mlops.evaluation.plan import Floats, Plan, mean_plan
-from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows
+from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows, in_short
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -146,7 +146,7 @@ def own_plan(
             answer = np.asarray(call(every, np.ones(len(rows))))
     # The user's function can raise anything; the gate reports it instead of ending the run.
     except (Exception, SystemExit) as error:
-        raise NotMeasurableError(f"{name} fails on these rows: {type(error).__name__}: {error}") from error
+        raise NotMeasurableError(f"{name} fails on these rows: {in_short(error)}") from error
     if answer.dtype.kind not in "biuf":
         raise NotMeasurableError(f"{name} gives a {answer.dtype} instead of a number")
     if answer.shape == (len(rows),) and len(rows) > 1:

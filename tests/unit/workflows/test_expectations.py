@@ -138,11 +138,14 @@ def test_folders_and_what_is_no_table(settings: Settings, workspace: Path):
 def test_who_may_not_declare_or_check(settings: Settings, monkeypatch: pytest.MonkeyPatch):
     version = data.add(settings, "people", "good.csv")
     said = say(settings)
+    data.add(settings, "others", "good.csv")
     access.grant(settings, "vera", "viewer")
     monkeypatch.setenv(stamp.TOKEN_VARIABLE, access.issue(settings, "vera")[1])
     for act in (
         lambda: say(settings, "rows: 2"),
         lambda: expectations.check_version(settings, version, said),
+        # Not even whether anything is expected.
+        lambda: expectations.check(settings, "others"),
     ):
         with pytest.raises(DeniedError):
             act()

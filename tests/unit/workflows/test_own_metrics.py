@@ -140,6 +140,16 @@ def test_what_a_function_makes_wrong_is_said(
     assert reason in result.reason
 
 
+def test_what_a_function_raises_is_one_line_of_a_few_words(workspace: Path) -> None:
+    def endless(y_true: Any) -> float:
+        raise ValueError("first\nsecond " + "z" * 100_000)
+
+    logged(endless=endless)
+    reason = first("endless >= 0").reason
+    assert reason.startswith("endless fails on these rows: ValueError: first second z")
+    assert len(reason) < 400
+
+
 def test_a_function_ends_no_process_and_prints_nothing_among_results(
     workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
