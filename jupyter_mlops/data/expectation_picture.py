@@ -23,8 +23,9 @@ border:1px solid var(--line);border-radius:8px;padding:10px 14px}
 .mlops-expect .verdict{font-weight:600}.mlops-expect .passed .status,.mlops-expect .verdict.passed{color:var(--ok)}
 .mlops-expect .failed .status,.mlops-expect .not-evaluated .status,.mlops-expect .verdict.failed{color:var(--bad)}
 .mlops-expect .soft{color:var(--soft)}.mlops-expect table{border-collapse:collapse;width:100%;margin-top:6px;font-size:inherit}
-.mlops-expect th{font-weight:400;color:var(--soft)}.mlops-expect .status{white-space:nowrap;text-align:right}
-.mlops-expect td,.mlops-expect th{text-align:left;padding:3px 8px;border-top:1px solid var(--line);vertical-align:top}
+.mlops-expect th{font-weight:400;color:var(--soft)}.mlops-expect .status{white-space:nowrap}
+.mlops-expect.mlops-expect table{table-layout:auto}
+.mlops-expect.mlops-expect table :is(td,th){text-align:left;padding:3px 8px;border-top:1px solid var(--line);vertical-align:top}
 .mlops-expect code{background:none;font-size:12px;overflow-wrap:anywhere}.mlops-expect summary{cursor:pointer;margin-top:6px}
 .mlops-expect .share{display:inline-block;width:60px;height:6px;border-radius:3px;background:var(--line);vertical-align:middle;
 margin-right:8px;overflow:hidden}.mlops-expect .share span{display:block;height:100%;background:var(--tone,var(--bad))}
