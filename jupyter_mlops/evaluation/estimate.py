@@ -138,7 +138,9 @@ def _apart(plan: Plan, drawn: Resampling) -> Law | None:
     one, two = (estimate(part, resamples=drawn.resamples, seed=drawn.seed) for part in (first, second))
     if one.law is None or two.law is None:
         return None
-    return Apart((one.value, two.value), (one.law, two.law), drawn.correlation(first, second), -factor)
+    # What few rows overstate lies to one side: the distances to the ends add up then.
+    shared = -1.0 if first.law or second.law else drawn.correlation(first, second)
+    return Apart((one.value, two.value), (one.law, two.law), shared, -factor)
 
 
 def _resampled(plan: Plan, value: float, resampling: Resampling) -> Law | None:

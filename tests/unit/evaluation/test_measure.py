@@ -77,6 +77,18 @@ def test_a_slice_has_the_law_of_all_rows() -> None:
     assert found.method == "test inversion over all bins; the largest of 2"
 
 
+def test_calibration_errors_are_set_against_each_other_on_the_safe_side() -> None:
+    chance = RANDOM.random(1_000)
+    rows = TestRows("classification", (RANDOM.random(1_000) < chance) * 1)
+    one, other = (
+        Subject(Predictions((each > 0.5) * 1, np.column_stack([1 - each, each]), (0, 1)))
+        for each in (chance, chance**1.2)
+    )
+    alone = [of("expected_calibration_error <= 1", each, rows=rows).ci or (0, 0) for each in (one, other)]
+    found = of("expected_calibration_error <= champion.expected_calibration_error", one, other, rows)
+    assert found.ci == pytest.approx((alone[0][0] - alone[1][1], alone[0][1] - alone[1][0]), abs=1e-9)
+
+
 def test_too_few_rows_are_no_proof_against_the_champion() -> None:
     rows = TestRows("regression", np.ones(1))
     better, worse = (Subject(Predictions(np.array([answer]))) for answer in (1.0, 2.0))
