@@ -13,7 +13,7 @@ from jupyter_mlops.evaluation.measure import Subject, measure
 from jupyter_mlops.evaluation.plan import mean_plan
 from jupyter_mlops.evaluation.rows import NotMeasurableError, Predictions, TestRows
 
-SIMULATIONS = int(os.environ.get("JUPYTER_MLOPS_TEST_SIMULATIONS", "300")) // 6
+SIMULATIONS = int(os.environ.get("JUPYTER_MLOPS_TEST_SIMULATIONS", "300")) // 12
 
 N = 6_000
 
