@@ -77,13 +77,9 @@ class Answerer:
         return answers
 
     def _failure(self, question: Question, error: Exception) -> Problem:
+        if refused := refused_gap(question.columns, error):
+            return refused
         message = " ".join(str(error).split()) or type(error).__name__
-        if isinstance(error, ValueError) and (gap := _first_missing(question.columns)):
-            name, row = gap
-            return RequestError(
-                f"input {name!r} has a missing value in row {row}, which the model can't take: {message.partition('. ')[0][:200]}",
-                hint="send a value for it",
-            )
         logger.error("prediction %s failed", question.prediction_id, exc_info=error)
         if isinstance(error, PredictError):
             return error
@@ -139,6 +135,19 @@ class Answerer:
             milliseconds=round((time.perf_counter() - question.started) * 1000, 3),
             created_at=now(),
         )
+
+
+def refused_gap(columns: dict[str, list[Any]], error: Exception) -> RequestError | None:
+    """Return what to tell a client whose missing value the model raised ``error`` at; None where that isn't why."""
+    gap = _first_missing(columns) if isinstance(error, ValueError) else None
+    if gap is None:
+        return None
+    name, row = gap
+    message = " ".join(str(error).split()).partition(". ")[0][:200]
+    return RequestError(
+        f"input {name!r} has a missing value in row {row}, which the model can't take: {message}",
+        hint="send a value for it",
+    )
 
 
 def _first_missing(columns: dict[str, list[Any]]) -> tuple[str, int] | None:

@@ -12,7 +12,7 @@ import msgspec
 
 from jupyter_mlops.errors import MlopsError
 from jupyter_mlops.serving import body, endpoints, explaining, open_inference, scoring
-from jupyter_mlops.serving.answering import Answerer
+from jupyter_mlops.serving.answering import Answerer, refused_gap
 from jupyter_mlops.serving.batching import Batcher
 from jupyter_mlops.serving.exchange import Answer, Question
 from jupyter_mlops.serving.guard import action, token_of
@@ -146,10 +146,7 @@ class ServingApp:
                 self.deployment,
             )
             await asyncio.to_thread(self._explaining.load)
-            found = [
-                await self._batcher.run(partial(self._explaining.explain, part))
-                for part in explaining.parts(columns)
-            ]
+            found = [await self._explained(part) for part in explaining.parts(columns)]
             status, content = 200, explaining.encode(found, self.deployment)
         except MlopsError as error:
             status, (content, _) = getattr(error, "status", 500), _error_body(str(error))
@@ -160,6 +157,12 @@ class ServingApp:
             status, (content, _) = 500, _error_body(f"the model raised {type(error).__name__}: {error}"[:500])
         self.metrics.explanation(status)
         await _send(send, status, content, ((b"content-type", b"application/json"),))
+
+    async def _explained(self, columns: explaining.Columns) -> explaining.Explained:
+        try:
+            return await self._batcher.run(partial(self._explaining.explain, columns))
+        except ValueError as error:
+            raise refused_gap(columns, error) or error from None
 
     async def _received(self, scope: Scope, receive: Receive) -> tuple[bytes, dict[bytes, bytes]]:
         given = dict(scope["headers"])

@@ -159,16 +159,21 @@ def test_a_model_that_raises_is_reported_and_the_server_lives(
     def predict(rows: Any) -> Any:
         if (rows[:, 0] > 100).any():
             raise ValueError("too hot")
+        if np.isnan(rows).any():
+            raise ValueError("Input X contains NaN.\nMore on that elsewhere.")
         return rows.sum(axis=1)
 
     matrix = {"name": "input", "datatype": "FP64", "shape": [1, 3], "data": [1.0, 0.0, 0.5]}
     background = msgspec.json.encode({"inputs": [matrix]})
     app = ServingApp(make(predict), log, deployment, Guard(""), background=background)
     hot = {"inputs": [{**matrix, "data": [101.0, 0.0, 0.0]}]}
-    answers = [asking(app)("/explain", json=each) for each in (hot, {"inputs": [matrix]})]
+    gap = {"inputs": [{**matrix, "data": [None, 0.0, 0.0]}]}
+    answers = [asking(app)("/explain", json=each) for each in (hot, gap, {"inputs": [matrix]})]
     app.close()
-    assert [answer.status_code for answer in answers] == [500, 200]
+    assert [answer.status_code for answer in answers] == [500, 400, 200]
     assert answers[0].json() == {"error": "the model raised ValueError: too hot"}
+    missing = "input 'input' has a missing value in row 0, which the model can't take: Input X contains NaN"
+    assert answers[1].json()["error"].startswith(missing)
 
 
 def test_a_token_is_asked_for_as_for_predictions(
