@@ -24,8 +24,8 @@ class NotMeasurableError(Exception):
 
 
 def in_short(error: BaseException) -> str:
-    """Return what a notebook's own code raised, in one line that isn't endless."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:_LONGEST]}"
+    """Return what a notebook's own code raised, by its first line, which isn't endless."""
+    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:_LONGEST]}"
 
 
 @dataclass(frozen=True, slots=True)

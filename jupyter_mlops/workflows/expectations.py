@@ -10,7 +10,6 @@ import msgspec
 from jupyter_mlops.data import versions
 from jupyter_mlops.errors import BlockedError, NotFoundError
 from jupyter_mlops.notebook import cells, writing
-from jupyter_mlops.pipeline import pages
 from jupyter_mlops.records.dataset import DatasetVersion
 from jupyter_mlops.records.expectation import NOTHING, Expectations, Validation
 from jupyter_mlops.store import stamp
@@ -302,5 +301,8 @@ def _validation(
 
 def _of_the_stage(session: Session, dataset: str) -> Expectations | None:
     """Return what the notebook that this stage was compiled from expects."""
+    # It reads YAML, which a run with nothing to do has no need of.
+    from jupyter_mlops.pipeline import pages
+
     path = Path(session.folder) / pages.EXPECTATIONS
     return pages.expectations_in(path).get(dataset) if session.folder and path.is_file() else None
